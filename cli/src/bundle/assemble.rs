@@ -1,0 +1,314 @@
+//! PURE. From what the files of a bundle say to the records the functions read, with every cross-check between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
+
+use super::bind::{self, Bound, Terms};
+use super::bundled;
+use super::consulate_file::{ApiSettings, ConsulateFile};
+use super::finding::{Findings, Place};
+use super::id::{self, ID_RULE};
+use super::passport_file::BundledFile;
+use super::schema::Schema;
+use super::source::{CONSULATE, SCHEMA};
+use super::{Import, Options};
+use crate::catalogue::Catalogue;
+
+/// What the files say.
+pub(super) struct Files {
+    pub schema: Schema,
+    pub consulate: ConsulateFile,
+    pub bundled: Option<BundledFile>,
+}
+
+/// Puts an import together. The findings are filled in by the caller.
+pub(super) fn assemble(
+    files: Files,
+    options: &Options,
+    catalogue: &Catalogue,
+    findings: &mut Findings,
+) -> Option<Import> {
+    let Files {
+        schema,
+        mut consulate,
+        bundled,
+    } = files;
+    let widget = widget_id(options, &consulate, findings);
+    // The rest is judged even without an id, so that every error is found at once.
+    let widget_id = widget.clone().unwrap_or_default();
+    let own = bundled.as_ref().map(|file| {
+        (
+            file.name.clone(),
+            id::bundled_passport(&widget_id, &file.name),
+        )
+    });
+    judge_names(&schema, &consulate, options, findings);
+    judge_passport_settings(&consulate, own.as_ref(), findings);
+
+    let terms = Terms {
+        binds: &options.binds,
+        consulate: &consulate,
+        catalogue,
+        own: own.as_ref().map(|(name, id)| (name.as_str(), id.as_str())),
+    };
+    let bound: Vec<Bound<'_>> = schema
+        .authentications
+        .iter()
+        .map(|declared| bind::bind(declared, &terms, findings))
+        .collect();
+    let own_id = own.as_ref().map(|(_, id)| id.as_str());
+    judge_apis(&schema, &bound, own_id, findings);
+    let flag_bindings = bound
+        .iter()
+        .filter(|bound| bound.by_flag)
+        .map(|bound| bound.record.auth_key.clone())
+        .collect();
+    let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
+    warn_gaps(&consulate, &authentications, findings);
+
+    let mut passports = Vec::new();
+    let mut secrets = Vec::new();
+    if let Some((file, id)) = bundled.zip(own_id) {
+        let settings = consulate.passports.remove(&file.name).unwrap_or_default();
+        let keys: Vec<&str> = authentications
+            .iter()
+            .filter(|authentication| authentication.passport.as_deref() == Some(id))
+            .map(|authentication| authentication.auth_key.as_str())
+            .collect();
+        if keys.is_empty() {
+            findings.warning(
+                "passport_unused",
+                Place::file(SCHEMA),
+                "no authentication is bound to the bundled passport",
+                format!("Set passportProvider to \"custom:{}\".", file.name),
+            );
+        }
+        let hosts = schema
+            .apis
+            .iter()
+            .filter(|api| keys.contains(&api.api.authentication_key.as_str()))
+            .filter_map(|api| api.host.clone());
+        let (passport, secret) = bundled::passport(file, id, settings, hosts.collect(), findings);
+        passports.push(passport);
+        secrets.extend(secret);
+    }
+    let apis = schema
+        .apis
+        .into_iter()
+        .map(|declared| with_settings(declared.api, &consulate.apis))
+        .collect();
+    let host = consulate.host.map(|host| Host {
+        id: host.id.unwrap_or_else(|| widget_id.clone()),
+        kind: HostKind::Happeo,
+        organisations: host.organisations,
+        require_exp: host.require_exp,
+    });
+    Some(Import {
+        widget: Widget {
+            id: widget?,
+            name: schema.name.unwrap_or(widget_id),
+            host: host.as_ref().map(|host| host.id.clone()),
+            origins: consulate.origins,
+            return_urls: consulate.return_urls,
+            admins: consulate.admins,
+            authentications,
+            apis,
+        },
+        host,
+        passports,
+        secrets,
+        flag_bindings,
+        findings: Vec::new(),
+    })
+}
+
+fn widget_id(
+    options: &Options,
+    consulate: &ConsulateFile,
+    findings: &mut Findings,
+) -> Option<String> {
+    let flag = options
+        .widget
+        .clone()
+        .map(|id| (id, Place::file("--widget")));
+    let Some((id, place)) = flag.or_else(|| consulate.widget.clone()) else {
+        findings.error(
+            "widget_id_missing",
+            Place::file(CONSULATE),
+            "nothing names the widget",
+            "Give --widget ID, or put \"widget\": \"ID\" into consulate.json beside schema.json.",
+        );
+        return None;
+    };
+    if id::is_id(&id) {
+        return Some(id);
+    }
+    findings.error(
+        "widget_id_invalid",
+        place,
+        format!("\"{id}\" is not a widget id"),
+        ID_RULE,
+    );
+    None
+}
+
+/// What `consulate.json` and the flags speak of must be in `schema.json`.
+fn judge_names(
+    schema: &Schema,
+    consulate: &ConsulateFile,
+    options: &Options,
+    findings: &mut Findings,
+) {
+    let keys: BTreeSet<&str> = schema
+        .authentications
+        .iter()
+        .map(|declared| declared.auth_key.as_str())
+        .collect();
+    let flags = options
+        .binds
+        .iter()
+        .map(|(key, _)| (key, Place::file("--bind")));
+    let settings = consulate
+        .authentications
+        .iter()
+        .map(|(key, settings)| (key, settings.place.clone()));
+    for (key, place) in settings
+        .chain(flags)
+        .filter(|(key, _)| !keys.contains(key.as_str()))
+    {
+        findings.error(
+            "authentication_unknown",
+            place,
+            format!("schema.json has no authentication \"{key}\""),
+            "Use an authKey of schema.json.",
+        );
+    }
+    for (name, settings) in &consulate.apis {
+        if !schema
+            .apis
+            .iter()
+            .any(|declared| declared.api.name == *name)
+        {
+            findings.error(
+                "api_unknown",
+                settings.place.clone(),
+                format!("schema.json has no API \"{name}\""),
+                "Use a name of authenticatedApis in schema.json.",
+            );
+        }
+    }
+}
+
+fn judge_passport_settings(
+    consulate: &ConsulateFile,
+    own: Option<&(String, String)>,
+    findings: &mut Findings,
+) {
+    for (name, settings) in &consulate.passports {
+        if own.is_some_and(|(own, _)| own == name) {
+            continue;
+        }
+        if name.contains('.') && own.is_none_or(|(_, id)| id != name) {
+            bind::foreign_passport(name, settings.place.clone(), findings);
+        } else {
+            findings.error(
+                "passport_not_bundled",
+                settings.place.clone(),
+                format!("passports speaks of \"{name}\", which this bundle does not bring"),
+                own.map_or_else(
+                    || {
+                        "Take the entry out: only a bundled passport can be described here."
+                            .to_owned()
+                    },
+                    |(own, _)| format!("Name the bundled passport: \"{own}\"."),
+                ),
+            );
+        }
+    }
+}
+
+/// Every API belongs to a declared authentication, and a built-in passport's credential stays with its provider.
+fn judge_apis(schema: &Schema, bound: &[Bound<'_>], own: Option<&str>, findings: &mut Findings) {
+    for declared in schema
+        .apis
+        .iter()
+        .filter(|declared| !declared.api.authentication_key.is_empty())
+    {
+        let key = &declared.api.authentication_key;
+        let Some(authentication) = bound.iter().find(|bound| bound.record.auth_key == *key) else {
+            findings.error(
+                "authentication_key_dangling",
+                declared.key_place.clone(),
+                format!("the API \"{}\" has the authenticationKey \"{key}\", which is no authKey", declared.api.name),
+                "Verify authenticationKey in authenticatedApis matches an authKey in authentications.",
+            );
+            continue;
+        };
+        let bundled = own.is_some() && authentication.record.passport.as_deref() == own;
+        let (Some(entry), Some(host), false) = (authentication.entry, &declared.host, bundled)
+        else {
+            continue;
+        };
+        if !entry.api_hosts.contains(host) {
+            findings.error(
+                "api_host_foreign",
+                declared.url_place.clone(),
+                format!(
+                    "the API \"{}\" calls {host}, which is no host of {}",
+                    declared.api.name, entry.name
+                ),
+                format!(
+                    "Call one of: {}. For another service, bundle a passport.",
+                    entry.api_hosts.join(", ")
+                ),
+            );
+        }
+    }
+}
+
+fn warn_gaps(
+    consulate: &ConsulateFile,
+    authentications: &[consulate_core::definition::Authentication],
+    findings: &mut Findings,
+) {
+    let place = || Place::file(CONSULATE);
+    if consulate.host.is_none() {
+        findings.warning(
+            "host_missing",
+            place(),
+            "the widget has no host: every caller is refused",
+            "Add \"host\": {\"type\": \"happeo\"} to consulate.json, and set its secret with `consulate secret set`.",
+        );
+    }
+    if consulate.origins.is_empty() {
+        findings.warning(
+            "origins_missing",
+            place(),
+            "the widget has no origins: browsers cannot call",
+            "Add \"origins\": [\"https://app.example.com\"] to consulate.json.",
+        );
+    }
+    let shared = authentications
+        .iter()
+        .find(|authentication| authentication.owner == OwnerMode::Organisation);
+    if let Some(shared) = shared.filter(|_| consulate.admins.is_empty()) {
+        findings.warning(
+            "admins_missing",
+            place(),
+            format!(
+                "\"{}\" is connected by an administrator, and there is none",
+                shared.auth_key
+            ),
+            "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
+        );
+    }
+}
+
+fn with_settings(mut api: NamedApi, by_name: &BTreeMap<String, ApiSettings>) -> NamedApi {
+    if let Some(settings) = by_name.get(&api.name) {
+        api.scopes.clone_from(&settings.scopes);
+        api.idempotent = settings.idempotent;
+    }
+    api
+}

@@ -1,0 +1,271 @@
+//! PURE. `consulate.json`: what Appspace has no word for. Who may call, from where, and for whom an account is connected.
+
+use std::collections::BTreeMap;
+
+use consulate_core::definition::{Admin, Delivery, OwnerMode};
+use consulate_core::egress::LoopbackExceptions;
+
+use super::address::{self, Fault};
+use super::document::{Document, Object};
+use super::finding::{Findings, Place};
+use super::id::{ID_RULE, is_id};
+use super::passport_settings::{self, PassportSettings, one_of, strings};
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct ConsulateFile {
+    /// The widget's id and where it is.
+    pub widget: Option<(String, Place)>,
+    /// The space of callers.
+    pub host: Option<DeclaredHost>,
+    /// Exact origins.
+    pub origins: Vec<String>,
+    /// Addresses redirect mode may come back to.
+    pub return_urls: Vec<String>,
+    /// Who may connect organisation-owned connections.
+    pub admins: Vec<Admin>,
+    /// By authKey.
+    pub authentications: BTreeMap<String, AuthenticationSettings>,
+    /// By API name.
+    pub apis: BTreeMap<String, ApiSettings>,
+    /// By passport name.
+    pub passports: BTreeMap<String, PassportSettings>,
+}
+
+/// The host, before its id takes the widget's.
+#[derive(Debug)]
+pub(super) struct DeclaredHost {
+    /// Its id, where one is given.
+    pub id: Option<String>,
+    /// Only these organisations.
+    pub organisations: Option<Vec<String>>,
+    /// Whether `exp` is required.
+    pub require_exp: bool,
+}
+
+/// What the file says about one authentication.
+#[derive(Debug)]
+pub(super) struct AuthenticationSettings {
+    /// Where it is.
+    pub place: Place,
+    /// Who a connection belongs to.
+    pub owner: Option<OwnerMode>,
+    /// Where an access token may go.
+    pub delivery: Option<Delivery>,
+    /// The passport it is bound to.
+    pub passport: Option<String>,
+}
+
+/// What the file says about one named API.
+#[derive(Debug)]
+pub(super) struct ApiSettings {
+    /// Where it is.
+    pub place: Place,
+    /// Scopes the call needs.
+    pub scopes: Vec<String>,
+    /// True where a repeated call does no harm.
+    pub idempotent: bool,
+}
+
+const OWNERS: [(&str, OwnerMode); 2] = [
+    ("user", OwnerMode::User),
+    ("organisation", OwnerMode::Organisation),
+];
+const DELIVERIES: [(&str, Delivery); 2] =
+    [("server", Delivery::Server), ("browser", Delivery::Browser)];
+
+/// Reads the file.
+pub(super) fn read(
+    document: &Document,
+    exceptions: &LoopbackExceptions,
+    findings: &mut Findings,
+) -> ConsulateFile {
+    let Some(root) = document.object(findings) else {
+        return ConsulateFile::default();
+    };
+    let organisations = strings(&root, "organisations", findings);
+    let file = ConsulateFile {
+        widget: root
+            .string("widget", findings)
+            .map(|widget| (widget, root.place("widget"))),
+        host: host(&root, organisations, findings),
+        origins: addresses(&root, "origins", address::origin, findings),
+        return_urls: addresses(&root, "return_urls", address::return_url, findings),
+        admins: admins(&root, findings),
+        authentications: entries(&root, "authentications", findings, authentication),
+        apis: entries(&root, "apis", findings, api),
+        passports: entries(&root, "passports", findings, |entry, place, findings| {
+            passport_settings::read(entry, place, exceptions, findings)
+        }),
+    };
+    for key in ["qrvey", "settings"] {
+        if root.object(key, findings).is_none() {
+            continue;
+        }
+        findings.warning(
+            "field_unused",
+            root.place(key),
+            format!("{} is not used by this version", root.path_of(key)),
+            "Nothing to do; what it declares is not there yet.",
+        );
+    }
+    root.warn_unknown(&["$schema"], findings);
+    file
+}
+
+/// The entries of an object of objects, by key.
+fn entries<T>(
+    root: &Object<'_>,
+    key: &str,
+    findings: &mut Findings,
+    read: impl Fn(&Object<'_>, Place, &mut Findings) -> T,
+) -> BTreeMap<String, T> {
+    let mut map = BTreeMap::new();
+    let Some(object) = root.object(key, findings) else {
+        return map;
+    };
+    for name in object.keys() {
+        if let Some(entry) = object.object(name, findings) {
+            map.insert(name.to_owned(), read(&entry, object.place(name), findings));
+        }
+    }
+    map
+}
+
+fn addresses(
+    root: &Object<'_>,
+    key: &str,
+    judge: fn(&str) -> Result<(), Fault>,
+    findings: &mut Findings,
+) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for (text, place) in root.strings(key, findings).unwrap_or_default() {
+        if let Err(fault) = judge(&text) {
+            let message = format!(
+                "the entry \"{text}\" of {} {}",
+                root.path_of(key),
+                fault.message
+            );
+            findings.error(fault.code, place, message, fault.cure);
+        } else if !addresses.contains(&text) {
+            addresses.push(text);
+        }
+    }
+    addresses
+}
+
+fn host(
+    root: &Object<'_>,
+    organisations: Option<Vec<String>>,
+    findings: &mut Findings,
+) -> Option<DeclaredHost> {
+    let Some(host) = root.object("host", findings) else {
+        if organisations.is_some() {
+            findings.error(
+                "organisations_without_host",
+                root.place("organisations"),
+                "organisations restricts a host, and the file declares none",
+                "Add \"host\": {\"type\": \"happeo\", \"id\": \"…\"}.",
+            );
+        }
+        return None;
+    };
+    let kind = host.required("type", findings);
+    let id = host.string("id", findings);
+    let own_organisations = strings(&host, "organisations", findings);
+    let require_exp = host.boolean("require_exp", findings).unwrap_or(true);
+    if let Some(kind) = kind.filter(|kind| kind != "happeo") {
+        findings.error(
+            "host_type_unsupported",
+            host.place("type"),
+            format!("the host type \"{kind}\" is not supported by this version"),
+            "Use \"happeo\".",
+        );
+        // What else it declares belongs to that type.
+        return None;
+    }
+    host.warn_unknown(&[], findings);
+    if let Some(id) = id.as_deref().filter(|id| !is_id(id)) {
+        findings.error(
+            "host_id_invalid",
+            host.place("id"),
+            format!("the host id \"{id}\" is not an id"),
+            ID_RULE,
+        );
+    }
+    if own_organisations.is_some() && organisations.is_some() {
+        findings.error(
+            "organisations_twice",
+            host.place("organisations"),
+            "organisations is declared both in the host and beside it",
+            "Keep one of the two.",
+        );
+    }
+    if !require_exp {
+        findings.warning(
+            "exp_not_required",
+            host.place("require_exp"),
+            "caller JWTs without an expiry are accepted: a leaked one works for ever",
+            "Leave require_exp out unless the host cannot set exp.",
+        );
+    }
+    Some(DeclaredHost {
+        id,
+        organisations: own_organisations.or(organisations),
+        require_exp,
+    })
+}
+
+fn admins(root: &Object<'_>, findings: &mut Findings) -> Vec<Admin> {
+    let mut admins = Vec::new();
+    for entry in root.objects("admins", findings).unwrap_or_default() {
+        let organisation = entry.required("organisation", findings);
+        let user = entry
+            .string("user", findings)
+            .filter(|user| !user.is_empty());
+        let email = entry
+            .string("email", findings)
+            .filter(|email| !email.is_empty());
+        entry.warn_unknown(&[], findings);
+        if user.is_some() == email.is_some() {
+            findings.error(
+                "admin_ambiguous",
+                entry.here(),
+                "an administrator is named by either \"user\" or \"email\"",
+                "Give exactly one of the two; write two entries for two ways.",
+            );
+        } else if let Some(organisation) = organisation {
+            admins.push(Admin {
+                organisation,
+                user,
+                email,
+            });
+        }
+    }
+    admins
+}
+
+fn authentication(
+    entry: &Object<'_>,
+    place: Place,
+    findings: &mut Findings,
+) -> AuthenticationSettings {
+    let settings = AuthenticationSettings {
+        place,
+        owner: one_of(entry, "owner", &OWNERS, findings),
+        delivery: one_of(entry, "delivery", &DELIVERIES, findings),
+        passport: entry.string("passport", findings),
+    };
+    entry.warn_unknown(&[], findings);
+    settings
+}
+
+fn api(entry: &Object<'_>, place: Place, findings: &mut Findings) -> ApiSettings {
+    let settings = ApiSettings {
+        place,
+        scopes: strings(entry, "scopes", findings).unwrap_or_default(),
+        idempotent: entry.boolean("idempotent", findings).unwrap_or_default(),
+    };
+    entry.warn_unknown(&[], findings);
+    settings
+}

@@ -1,0 +1,218 @@
+//! PURE. What a later import would change that an operator must agree to: where a credential may go, and who may ask.
+
+use std::collections::BTreeSet;
+
+use consulate_core::definition::{Admin, Delivery, Host, OwnerMode, Passport, Widget};
+
+use super::Import;
+
+/// What an earlier import left.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The widget.
+    pub widget: Widget,
+    /// Its host, where it has one.
+    pub host: Option<Host>,
+    /// Its bundled passports.
+    pub passports: Vec<Passport>,
+}
+
+/// Keeps what an operator bound earlier: an authentication that the new import leaves unbound, with the same key and
+/// provider, stays with its passport, and is no longer warned about.
+pub fn keep_bindings(old: &Stored, new: &mut Import) {
+    for authentication in &mut new.widget.authentications {
+        let before = old.widget.authentication(&authentication.auth_key);
+        let Some(before) = before.filter(|before| before.provider == authentication.provider)
+        else {
+            continue;
+        };
+        if authentication.passport.is_none() && before.passport.is_some() {
+            authentication.passport.clone_from(&before.passport);
+            let named = format!("\"{}\"", authentication.auth_key);
+            new.findings.retain(|finding| {
+                finding.code != "authentication_unbound" || !finding.message.starts_with(&named)
+            });
+        }
+    }
+}
+
+/// What needs an operator's consent, one line each; empty where nothing does. Fewer `api_hosts` need none, and neither
+/// does a binding given by flag.
+pub fn differences(old: &Stored, new: &Import) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut changed = |what: &str, before: String, after: String| {
+        if before != after {
+            lines.push(format!("{what}: {before} -> {after}"));
+        }
+    };
+    let hosts = (old.host.as_ref(), new.host.as_ref());
+    changed(
+        "host",
+        show_host(hosts.0, &old.widget),
+        show_host(hosts.1, &new.widget),
+    );
+    changed(
+        "organisations",
+        show_organisations(hosts.0),
+        show_organisations(hosts.1),
+    );
+    changed(
+        "origins",
+        show(&old.widget.origins),
+        show(&new.widget.origins),
+    );
+    changed(
+        "return_urls",
+        show(&old.widget.return_urls),
+        show(&new.widget.return_urls),
+    );
+    changed("admins", show_admins(&old.widget), show_admins(&new.widget));
+
+    for after in &new.widget.authentications {
+        let key = &after.auth_key;
+        let before = old.widget.authentication(key);
+        if let Some(before) = before {
+            changed(
+                &format!("owner of {key}"),
+                show_owner(before.owner),
+                show_owner(after.owner),
+            );
+        }
+        // A new key is measured against the default, or renaming a key would go around the question.
+        let delivery = before.map(|before| before.delivery).unwrap_or_default();
+        changed(
+            &format!("delivery of {key}"),
+            show_delivery(delivery),
+            show_delivery(after.delivery),
+        );
+        let bundled = new
+            .passports
+            .iter()
+            .any(|passport| Some(&passport.id) == after.passport.as_ref());
+        if after.passport.is_some() && !bundled && !new.flag_bindings.contains(key) {
+            let before = before.and_then(|before| before.passport.as_deref());
+            changed(
+                &format!("passport of {key}"),
+                or_none(before),
+                or_none(after.passport.as_deref()),
+            );
+        }
+    }
+    for after in &new.passports {
+        if let Some(before) = old.passports.iter().find(|before| before.id == after.id) {
+            passport_differences(before, after, &mut changed);
+        }
+    }
+    lines
+}
+
+fn passport_differences(
+    before: &Passport,
+    after: &Passport,
+    changed: &mut impl FnMut(&str, String, String),
+) {
+    let id = &after.id;
+    let mut field = |name: &str, before: Option<&str>, after: Option<&str>| {
+        changed(
+            &format!("{name} of passport {id}"),
+            or_none(before),
+            or_none(after),
+        );
+    };
+    let profile =
+        |passport: &Passport| passport.profile.as_ref().map(|profile| profile.url.clone());
+    field(
+        "authorize_url",
+        Some(&before.authorize_url),
+        Some(&after.authorize_url),
+    );
+    field("token_url", Some(&before.token_url), Some(&after.token_url));
+    field(
+        "revocation_url",
+        before.revocation_url.as_deref(),
+        after.revocation_url.as_deref(),
+    );
+    field(
+        "profile address",
+        profile(before).as_deref(),
+        profile(after).as_deref(),
+    );
+    field("issuer", before.issuer.as_deref(), after.issuer.as_deref());
+    let browser = |passport: &Passport| {
+        if passport.browser_delivery {
+            "allowed"
+        } else {
+            "refused"
+        }
+    };
+    field(
+        "browser delivery",
+        Some(browser(before)),
+        Some(browser(after)),
+    );
+    if after
+        .api_hosts
+        .iter()
+        .any(|host| !before.api_hosts.contains(host))
+    {
+        field(
+            "api_hosts",
+            Some(&show(&before.api_hosts)),
+            Some(&show(&after.api_hosts)),
+        );
+    }
+}
+
+/// A set in its one spelling: order and repetition make no difference.
+fn show<T: AsRef<str>>(items: &[T]) -> String {
+    let sorted: BTreeSet<&str> = items.iter().map(AsRef::as_ref).collect();
+    if sorted.is_empty() {
+        return "none".to_owned();
+    }
+    sorted.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn or_none(text: Option<&str>) -> String {
+    text.unwrap_or("none").to_owned()
+}
+
+fn show_host(host: Option<&Host>, widget: &Widget) -> String {
+    match host {
+        Some(host) if host.require_exp => format!("{} ({:?})", host.id, host.kind),
+        Some(host) => format!("{} ({:?}, exp not required)", host.id, host.kind),
+        None => or_none(widget.host.as_deref()),
+    }
+}
+
+fn show_organisations(host: Option<&Host>) -> String {
+    match host.and_then(|host| host.organisations.as_ref()) {
+        Some(organisations) => format!("only {}", show(organisations)),
+        None => "all".to_owned(),
+    }
+}
+
+fn show_admins(widget: &Widget) -> String {
+    let admin = |admin: &Admin| {
+        let user = admin.user.as_ref().map(|user| format!("user {user}"));
+        let email = admin.email.as_ref().map(|email| email.to_lowercase());
+        let person: Vec<String> = user.into_iter().chain(email).collect();
+        format!("{} in {}", person.join(" "), admin.organisation)
+    };
+    show(&widget.admins.iter().map(admin).collect::<Vec<_>>())
+}
+
+fn show_owner(owner: OwnerMode) -> String {
+    match owner {
+        OwnerMode::User => "user",
+        OwnerMode::Organisation => "organisation",
+    }
+    .to_owned()
+}
+
+fn show_delivery(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::Server => "server",
+        Delivery::Browser => "browser",
+    }
+    .to_owned()
+}

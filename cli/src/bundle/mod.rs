@@ -1,0 +1,191 @@
+//! Reading and judging a bundle: Appspace's files plus `consulate.json`, in; the records the functions read, out.
+//!
+//! [`Source::read`] is the only part that touches anything (the file system, reading). The rest is pure, and finds every
+//! error of a bundle in one go. Nothing here knows what an earlier import left except [`differences`].
+//!
+//! One file per thing judged: `source` and `archive` (files), `json` and `document` (JSON with lines), `schema`,
+//! `named_api`, `passport_file`, `consulate_file`, `passport_settings` (what the files say), `address` and `id`
+//! (spellings), `bind`, `bundled` and `assemble` (cross-checks, records), `difference` (what a later import changes), `finding`.
+//!
+//! Source: the Appspace advanced guide on passports.
+
+mod address;
+mod archive;
+mod assemble;
+mod bind;
+mod bundled;
+mod consulate_file;
+mod difference;
+mod document;
+mod finding;
+mod id;
+mod json;
+mod named_api;
+mod passport_file;
+mod passport_settings;
+mod schema;
+mod source;
+
+use std::collections::BTreeSet;
+
+use consulate_core::definition::{Host, Passport, Widget};
+use consulate_core::egress::LoopbackExceptions;
+use consulate_core::secret::SecretText;
+
+pub use difference::{Stored, differences, keep_bindings};
+pub use finding::{Finding, Severity};
+pub use id::{ID_RULE, is_id};
+pub use source::{Error, Source};
+
+use crate::catalogue::Catalogue;
+use assemble::Files;
+use document::Document;
+use finding::{Findings, Place};
+use source::{CONSULATE, SCHEMA};
+
+/// What the operator says beside the bundle; it wins over the bundle.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--widget ID`.
+    pub widget: Option<String>,
+    /// `--bind AUTHKEY=PASSPORT`, as authKey and passport id. The last of two for one authKey counts.
+    pub binds: Vec<(String, String)>,
+    /// `HOST:PORT` on loopback that a `consulate dev` server allows: plain http is accepted for these.
+    pub allow: Vec<String>,
+}
+
+/// What an import stores.
+#[derive(Debug)]
+pub struct Import {
+    /// The widget.
+    pub widget: Widget,
+    /// The host it declares.
+    pub host: Option<Host>,
+    /// Its bundled passports, with ids `{widget}.{name}`.
+    pub passports: Vec<Passport>,
+    /// Real client secrets found in the bundle, for the secret store.
+    pub secrets: Vec<BundledSecret>,
+    /// authKeys that were bound by flag.
+    pub flag_bindings: BTreeSet<String>,
+    /// Warnings: gaps the operator should know of.
+    pub findings: Vec<Finding>,
+}
+
+/// A client secret that came with a bundle.
+#[derive(Debug)]
+pub struct BundledSecret {
+    /// Id of its passport.
+    pub passport: String,
+    /// The secret.
+    pub client_secret: SecretText,
+}
+
+/// Judges the bundle in `source`. `Err` holds everything found, errors first, at least one of them.
+pub fn import(
+    source: &Source,
+    options: &Options,
+    catalogue: &Catalogue,
+) -> Result<Import, Vec<Finding>> {
+    let mut findings = Findings::default();
+    let import = judge(source, options, catalogue, &mut findings);
+    match import {
+        Some(mut import) if !findings.has_errors() => {
+            if let Some(finding) = too_large_to_store(&import.widget) {
+                return Err(vec![finding]);
+            }
+            import.findings = findings.into_vec();
+            Ok(import)
+        }
+        _ => Err(findings.into_vec()),
+    }
+}
+
+/// A record is one DynamoDB item of at most 400 KB, attribute names included.
+fn too_large_to_store(widget: &Widget) -> Option<Finding> {
+    const LARGEST_RECORD: usize = 390_000;
+    let size = serde_json::to_vec(widget).map_or(usize::MAX, |document| document.len());
+    (size > LARGEST_RECORD).then(|| {
+        let message = "the widget's definition is larger than a table item can be (400 KB)";
+        let cure = "Take out APIs and static bodies the widget does not use.";
+        Finding::new(
+            "definition_too_large",
+            Severity::Error,
+            Place::file(SCHEMA),
+            message,
+            cure,
+        )
+    })
+}
+
+fn judge(
+    source: &Source,
+    options: &Options,
+    catalogue: &Catalogue,
+    findings: &mut Findings,
+) -> Option<Import> {
+    let exceptions = LoopbackExceptions::new(options.allow.iter().map(String::as_str));
+    let Some(bytes) = source.file(SCHEMA) else {
+        let error = Error::NoSchema {
+            path: SCHEMA.to_owned(),
+        }
+        .finding();
+        findings.error(error.code, Place::file(SCHEMA), error.message, error.cure);
+        return None;
+    };
+    // Both files are parsed before either is given up on, so that one run shows what is broken in both.
+    let schema_document = Document::parse(SCHEMA, bytes, findings);
+    let consulate_document = source
+        .file(CONSULATE)
+        .map(|bytes| Document::parse(CONSULATE, bytes, findings));
+    let schema = schema_document.map(|document| schema::read(&document, &exceptions, findings));
+    let consulate = match consulate_document {
+        Some(document) => {
+            document.map(|document| consulate_file::read(&document, &exceptions, findings))
+        }
+        None => Some(consulate_file::ConsulateFile::default()),
+    };
+    let schema = schema?;
+    let bundled = passport(source, &schema, &exceptions, findings);
+    let files = Files {
+        schema,
+        consulate: consulate?,
+        bundled,
+    };
+    assemble::assemble(files, options, catalogue, findings)
+}
+
+/// The passport file that `schema.json` names; others in the folder have no effect.
+fn passport(
+    source: &Source,
+    schema: &schema::Schema,
+    exceptions: &LoopbackExceptions,
+    findings: &mut Findings,
+) -> Option<passport_file::BundledFile> {
+    let named = schema.passport.as_ref();
+    for path in source
+        .passport_files()
+        .filter(|path| named.is_none_or(|(named, _)| named != path))
+    {
+        findings.warning(
+            "passport_file_unused",
+            Place::file(path),
+            format!("schema.json does not name {path}; it has no effect"),
+            "Name it in passport.filePath of schema.json, or take it out.",
+        );
+    }
+    let (path, place) = named?;
+    let Some(bytes) = source.file(path) else {
+        findings.error(
+            "passport_file_missing",
+            place.clone(),
+            format!("schema.json names {path}, which is not in the bundle"),
+            "Verify the passport/ directory is included at the root of the bundle, and that passport.filePath matches the actual file path.",
+        );
+        return None;
+    };
+    let document = Document::parse(path, bytes, findings)?;
+    passport_file::read(&document, exceptions, findings)
+}
+
+#[cfg(test)]
+mod tests;

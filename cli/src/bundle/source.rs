@@ -1,0 +1,276 @@
+//! EDGE. The files of a bundle that Consulate reads, from a directory or a ZIP. Touches the file system, reading only.
+//!
+//! Read are `schema.json`, `consulate.json`, the JSON files of `passport/` and the passport file `schema.json` names;
+//! nothing else is ever held in memory. Everything is bounded, and bounded by what was really read: sizes that an archive
+//! states about itself are believed only where they make it be refused.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::archive;
+use super::finding::{Finding, Place, Severity};
+use super::json;
+
+/// The bundle's definition.
+pub(super) const SCHEMA: &str = "schema.json";
+/// What Appspace has no word for.
+pub(super) const CONSULATE: &str = "consulate.json";
+/// Where passport files live.
+pub(super) const PASSPORT_FOLDER: &str = "passport/";
+
+/// Largest archive, bytes.
+pub(super) const LARGEST_ARCHIVE: u64 = 20 * MIB;
+/// Most entries of an archive.
+pub(super) const MOST_ENTRIES: usize = 2_000;
+/// Largest file, bytes, inflated.
+pub(super) const LARGEST_FILE: u64 = 5 * MIB;
+/// Largest sum of all files, bytes, inflated.
+pub(super) const LARGEST_TOTAL: u64 = 50 * MIB;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Why a bundle cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The path cannot be opened, or what is there cannot be read.
+    #[error("{path} cannot be read: {reason}")]
+    Unreadable {
+        /// The path given, or the entry inside the archive.
+        path: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// An entry points outside the bundle.
+    #[error("the entry \"{entry}\" points outside the bundle")]
+    PathEscape {
+        /// The entry's name.
+        entry: String,
+    },
+    /// A limit is passed.
+    #[error("{what} is larger than {limit} allowed")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// There is no `schema.json` where one is looked for.
+    #[error("{path} holds no schema.json, neither at its root nor in its only folder")]
+    NoSchema {
+        /// The path given.
+        path: String,
+    },
+}
+
+impl Error {
+    pub(super) fn unreadable(path: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Unreadable {
+            path: path.into(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// `what` passes `limit` bytes.
+    pub(super) fn too_large(what: impl Into<String>, limit: u64) -> Self {
+        Self::TooLarge {
+            what: what.into(),
+            limit: format!("the {} MiB", limit / MIB),
+        }
+    }
+
+    /// The same as a finding, for `lint --json`.
+    pub fn finding(&self) -> Finding {
+        let (code, file, cure) = match self {
+            Self::Unreadable { path, .. } => (
+                "bundle_unreadable",
+                path.as_str(),
+                "Give the folder of the bundle, or a ZIP of it (stored or deflated, not encrypted).",
+            ),
+            Self::PathEscape { entry } => (
+                "bundle_path_escape",
+                entry.as_str(),
+                "Do not import this archive: pack the bundle again from its folder, without links.",
+            ),
+            Self::TooLarge { what, .. } => (
+                "bundle_too_large",
+                what.as_str(),
+                "Pack only what the widget needs: at most 20 MiB and 2,000 files, 5 MiB each and 50 MiB in all.",
+            ),
+            Self::NoSchema { path } => (
+                "schema_missing",
+                path.as_str(),
+                "Put schema.json at the root of the bundle, beside widget.html.",
+            ),
+        };
+        Finding::new(
+            code,
+            Severity::Error,
+            Place::file(file),
+            &self.to_string(),
+            cure,
+        )
+    }
+}
+
+/// The files of one bundle, by path relative to its root.
+#[derive(Debug, Default)]
+pub struct Source {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Source {
+    /// Reads the bundle at `path`: a directory or a ZIP, with `schema.json` at its root or in its only folder.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let about = std::fs::metadata(path).map_err(|error| Error::unreadable(&shown, error))?;
+        if about.is_dir() {
+            return read_directory(path, &shown);
+        }
+        if about.len() > LARGEST_ARCHIVE {
+            return Err(Error::too_large(shown, LARGEST_ARCHIVE));
+        }
+        let file = File::open(path).map_err(|error| Error::unreadable(&shown, error))?;
+        let bytes = bounded(file, LARGEST_ARCHIVE, &shown)?;
+        archive::read(&bytes, &shown)
+    }
+
+    /// The bytes of `path`, where it was read.
+    pub(super) fn file(&self, path: &str) -> Option<&[u8]> {
+        self.files.get(path).map(Vec::as_slice)
+    }
+
+    /// The JSON files of `passport/`.
+    pub(super) fn passport_files(&self) -> impl Iterator<Item = &str> {
+        self.files
+            .keys()
+            .map(String::as_str)
+            .filter(|path| path.starts_with(PASSPORT_FOLDER))
+    }
+
+    /// Adds a file that was read; the sum of all is bounded.
+    pub(super) fn add(&mut self, path: String, bytes: Vec<u8>) -> Result<(), Error> {
+        self.files.insert(path, bytes);
+        let total: usize = self.files.values().map(Vec::len).sum();
+        if total as u64 > LARGEST_TOTAL {
+            return Err(Error::too_large(
+                "the sum of the bundle's files",
+                LARGEST_TOTAL,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The passport file that the `schema.json` already read names, where that is a path inside the bundle.
+    pub(super) fn named_passport(&self) -> Option<String> {
+        let (schema, _) = json::parse(self.file(SCHEMA)?).ok()?;
+        inside(schema.pointer("/passport/filePath")?.as_str()?)
+    }
+}
+
+/// True for the files that are read whatever `schema.json` says.
+pub(super) fn always_read(path: &str) -> bool {
+    let passport = path.strip_prefix(PASSPORT_FOLDER).is_some_and(|name| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+    });
+    path == SCHEMA || path == CONSULATE || passport
+}
+
+/// `name` as a path inside the bundle, without `.` segments; `None` where it would leave the bundle, on any system.
+pub(super) fn inside(name: &str) -> Option<String> {
+    let drive = name.as_bytes().get(1) == Some(&b':');
+    if drive || name.starts_with('/') || name.contains(['\\', '\0']) {
+        return None;
+    }
+    let mut segments = Vec::new();
+    for segment in name.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => return None,
+            other => segments.push(other),
+        }
+    }
+    (!segments.is_empty()).then(|| segments.join("/"))
+}
+
+/// Reads all of `from`, and refuses to read more than `limit` bytes.
+pub(super) fn bounded(from: impl Read, limit: u64, what: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::unreadable(what, error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::too_large(what, limit));
+    }
+    Ok(bytes)
+}
+
+fn read_directory(path: &Path, shown: &str) -> Result<Source, Error> {
+    let given = std::fs::canonicalize(path).map_err(|error| Error::unreadable(shown, error))?;
+    let root = directory_root(&given, shown)?;
+    let mut source = Source::default();
+    for name in [SCHEMA, CONSULATE] {
+        add_from_directory(&mut source, &root, name)?;
+    }
+    let mut names: Vec<String> = list(&root.join(PASSPORT_FOLDER))
+        .into_iter()
+        .filter_map(|entry| Some(format!("{PASSPORT_FOLDER}{}", entry.file_name()?.to_str()?)))
+        .filter(|name| always_read(name))
+        .collect();
+    names.sort();
+    if names.len() > MOST_ENTRIES {
+        return Err(Error::TooLarge {
+            what: PASSPORT_FOLDER.to_owned(),
+            limit: format!("the {MOST_ENTRIES} files"),
+        });
+    }
+    names.extend(source.named_passport());
+    for name in names {
+        add_from_directory(&mut source, &root, &name)?;
+    }
+    Ok(source)
+}
+
+/// The folder that holds `schema.json`: the one given, or its only folder.
+fn directory_root(given: &Path, shown: &str) -> Result<PathBuf, Error> {
+    if given.join(SCHEMA).exists() {
+        return Ok(given.to_owned());
+    }
+    let mut folders = list(given)
+        .into_iter()
+        .filter(|entry| entry.is_dir() && !entry.is_symlink());
+    match (folders.next(), folders.next()) {
+        (Some(only), None) if only.join(SCHEMA).exists() => Ok(only),
+        _ => Err(Error::NoSchema {
+            path: shown.to_owned(),
+        }),
+    }
+}
+
+fn list(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default()
+}
+
+/// Reads `name` if it is there. A link may stay inside the bundle; one that leaves it is refused.
+fn add_from_directory(source: &mut Source, root: &Path, name: &str) -> Result<(), Error> {
+    let path = root.join(name);
+    if !path.exists() && !path.is_symlink() {
+        return Ok(());
+    }
+    let real = std::fs::canonicalize(&path).map_err(|error| Error::unreadable(name, error))?;
+    if !real.starts_with(root) {
+        return Err(Error::PathEscape {
+            entry: name.to_owned(),
+        });
+    }
+    if !real.is_file() {
+        return Ok(());
+    }
+    let file = File::open(&real).map_err(|error| Error::unreadable(name, error))?;
+    source.add(name.to_owned(), bounded(file, LARGEST_FILE, name)?)
+}

@@ -1,0 +1,192 @@
+// Turns log lines into sentences. Pure: lines in, a story out. Fields it does not know are left to the folded list.
+
+const STATUS_READ = "Connection status read";
+const PREFLIGHT = "CORS preflight answered";
+
+// What a request to the connect function was about, by method and route: its title, and what was done.
+const CONNECT = [
+  [/^POST .*\/connections\/[^/]+\/connect$/, "A connect link was made", "link", "One-time ticket made for this caller, good for five minutes"],
+  [/^POST .*\/connections\/[^/]+\/complete$/, "The connection was completed", "check", "Completion taken from the caller who asked for it, once"],
+  [/^GET .*\/v1\/connect\/[^/]+$/, "The connect window was opened", "link", "Ticket tied to this browser by a cookie of its own"],
+  [/^POST .*\/v1\/connect\/[^/]+$/, "The connect window proved who asked", "person", "Cookie, form value and caller JWT belong together: on to the provider with PKCE and a one-time state"],
+  [/^GET .*\/v1\/callback\/[^/]+$/, "The provider sent the person back", "check", "One-time state consumed, this browser's flow cookie checked"],
+  [/^DELETE .*\/connections\/[^/]+$/, "The account was disconnected", "cut", "Connection marked unusable from now on"],
+  [/^GET .*\/connections(\/[^/]+)?$/, STATUS_READ, "save", "Caller JWT verified, connection read"],
+];
+
+const REFUSALS = {
+  authentication_required: "No usable account is connected",
+  caller_unauthenticated: "The caller JWT was refused",
+  caller_forbidden: "This caller may not do that",
+  params_invalid: "A param was refused",
+  refresh_busy: "Another renewal is under way",
+  upstream_unreachable: "The API could not be reached",
+  upstream_timeout: "The API did not answer in time",
+  handshake_refused: "The handshake was refused",
+  completion_forbidden: "Another caller tried to complete: refused",
+  ticket_spent: "This connect link was used already",
+};
+
+const SOURCES = {
+  cache: ["lock", "good", "Access token still open in memory (15 seconds at most)"],
+  row: ["lock", "good", "Access token opened from its sealed row"],
+  refreshed: ["renew", "warn", "Access token had expired: the custodian renewed it first"],
+};
+
+/** `refresh_busy` → `refresh busy`. */
+const plain = (name) => String(name).replaceAll("_", " ");
+const isGood = (status) => status >= 200 && status < 400;
+const tone = (status) => (isGood(status) ? "good" : "bad");
+const answered = (status) => (status === undefined ? "" : `: ${status}`);
+
+function step(line, icon, stepTone, text) {
+  return { by: line.function, icon, tone: stepTone, text };
+}
+
+function refusal(line) {
+  if (!line.code) return [];
+  const reason = line.reason ? ` (${plain(line.reason)})` : "";
+  return [step(line, "stop", "bad", `${REFUSALS[line.code] ?? plain(line.code)}${reason}`)];
+}
+
+function proxySteps(line) {
+  const steps = [];
+  if (line.code === "caller_unauthenticated") return refusal(line);
+  steps.push(step(line, "person", "good", "Caller JWT verified"));
+  if (line.source || line.upstream_status) {
+    const connection = line.auth_key ? `Connection "${line.auth_key}" of this caller read` : "Connection of this caller read";
+    steps.push(step(line, "save", "", connection));
+  }
+  if (line.source) steps.push(step(line, ...(SOURCES[line.source] ?? ["lock", "", `Access token: ${plain(line.source)}`])));
+  if (line.upstream_host) steps.push(step(line, "key", "good", `Credential injected for ${line.upstream_host}, and for no other host`));
+  if (line.upstream_status) steps.push(step(line, "send", tone(line.upstream_status), `The API answered ${line.upstream_status}`));
+  return [...steps, ...refusal(line)];
+}
+
+function connectAction(line) {
+  const asked = `${line.method ?? ""} ${line.route ?? ""}`;
+  if (line.status === 303 && asked.startsWith("GET ") && asked.includes("/v1/connect/")) {
+    return { title: "The connect link was followed", symbol: "link", done: "Ticket consumed: on to the provider with PKCE and a one-time state" };
+  }
+  const known = CONNECT.find(([pattern]) => pattern.test(asked));
+  const [, title, symbol, done] = known ?? [null, `Request to ${line.route ?? "an unknown address"}`, "dot", `Answered ${line.status ?? ""}`];
+  return { title, symbol, done };
+}
+
+function connectSteps(line) {
+  if (line.code) return refusal(line);
+  const { symbol, done } = connectAction(line);
+  return [step(line, symbol, "good", done)];
+}
+
+// What the custodian's answer means, where it is not plain success.
+const OUTCOMES = {
+  in_progress: ["warn", "Somebody else is renewing it: the row will tell"],
+  back_off: ["warn", "Not now: it may be tried again shortly"],
+  flow_spent: ["bad", "This flow was used already"],
+  provider_refused: ["bad", "The provider refused"],
+  provider_unavailable: ["bad", "The provider did not answer"],
+  misconfigured: ["bad", "Our own settings are wrong: an operator has to look"],
+  authentication_required: ["bad", "The account has to be connected again"],
+  unavailable: ["bad", "Storage or secrets do not answer"],
+};
+
+const outcomeOf = (line) => line.outcome ?? line.answer?.outcome;
+
+// `provider_status` is there whenever the provider was asked.
+const CUSTODIAN = {
+  exchange: (line) => [
+    step(line, "send", tone(line.provider_status ?? 200), `Authorization code exchanged at the token endpoint${answered(line.provider_status)}`),
+    ...(line.account_named ? [step(line, "person", "good", "Profile read with the new access token, to name the account")] : []),
+    ...(outcomeOf(line) === "awaiting_completion" ? [step(line, "lock", "", "Tokens sealed, of no use until the same caller completes")] : saved(line, "Tokens sealed and saved")),
+  ],
+  complete: (line) => saved(line, "The sealed tokens came into use"),
+  abandon: (line) => [step(line, "cut", "", "A grant that nobody may use was given up")],
+  refresh: (line) => {
+    if (line.provider_status === undefined) return [step(line, "save", "good", "The row held a newer access token already")];
+    return [
+      step(line, "lock", "", "Lease on the connection claimed: nobody else may renew it now"),
+      step(line, "renew", tone(line.provider_status), `Refresh token presented at the token endpoint${answered(line.provider_status)}`),
+      ...saved(line, "New tokens sealed and saved"),
+    ];
+  },
+  revoke: (line) => {
+    const result = line.revocation ?? line.answer?.receipt?.result ?? line.outcome;
+    return [step(line, "cut", "good", `Revocation asked of the provider${answered(line.provider_status)}${result ? ` (${plain(result)})` : ""}`)];
+  },
+};
+
+function custodianSteps(line) {
+  const [kind, words] = OUTCOMES[outcomeOf(line)] ?? [];
+  const told = !words || line.provider_status !== undefined ? CUSTODIAN[line.event](line) : [];
+  if (!words) return told;
+  const why = line.answer?.reason ?? line.answer?.error ?? line.provider_error;
+  return [...told, step(line, kind === "warn" ? "dot" : "stop", kind, why ? `${words} (${plain(why)})` : words)];
+}
+
+function saved(line, text) {
+  if (OUTCOMES[outcomeOf(line)]) return [];
+  const version = line.version ?? line.answer?.version;
+  return [step(line, "save", "good", version === undefined ? text : `${text} as version ${version}`)];
+}
+
+function otherSteps(line) {
+  const outcome = line.outcome ? `: ${plain(line.outcome)}` : "";
+  const bad = line.level === "error" || line.level === "warn";
+  return [step(line, "dot", bad ? "bad" : "", `${plain(line.event ?? "event")}${outcome}`)];
+}
+
+function stepsOf(line) {
+  if (line.event === "request" && line.function === "proxy") return proxySteps(line);
+  if (line.event === "request" && line.function === "connect") return connectSteps(line);
+  const said = CUSTODIAN[line.event] ? custodianSteps(line) : otherSteps(line);
+  return [...said, ...refusal(line)];
+}
+
+function titleOf(line) {
+  if (line.method === "OPTIONS") return PREFLIGHT;
+  if (line.event === "request" && line.function === "proxy") return `The widget called ${line.api ?? "an API"}`;
+  if (line.event === "request" && line.function === "connect") return connectAction(line).title;
+  const titles = { exchange: "A code was exchanged", complete: "A connection was activated", refresh: "An access token was due for renewal", revoke: "A grant was due for revocation" };
+  return titles[line.event] ?? `${line.function ?? "server"}: ${plain(line.event ?? "event")}`;
+}
+
+// A request is logged at its end, after what it asked of the custodian. Told in the order of events: connect checks,
+// then asks the custodian; proxy has an access token renewed before it injects it.
+function inOrder(lines) {
+  const request = lines.find((line) => line.event === "request");
+  const asked = lines.filter((line) => line !== request).flatMap(stepsOf);
+  if (!request) return asked;
+  const own = stepsOf(request);
+  const renewed = own.findIndex((one) => one.icon === "renew");
+  const before = request.function === "connect" && !request.code ? own.length : renewed + 1;
+  return [...own.slice(0, before), ...asked, ...own.slice(before)];
+}
+
+/** The custodian event that this request waited for, where it waited for one. */
+export function invoked(line) {
+  if (line.event !== "request") return undefined;
+  if (line.source === "refreshed") return "refresh";
+  const asked = `${line.method ?? ""} ${line.route ?? ""}`;
+  if (/^GET .*\/v1\/callback\//.test(asked)) return "exchange";
+  if (/^POST .*\/complete$/.test(asked)) return "complete";
+  return /^DELETE .*\/connections\//.test(asked) ? "revoke" : undefined;
+}
+
+/**
+ * The story of one request: `{title, minor, tone, time, milliseconds, steps: [{by, icon, tone, text}]}`. `minor`
+ * stories (a preflight, a status read that went well) are folded together by the timeline.
+ */
+export function tell(lines) {
+  const main = lines.find((line) => line.event === "request") ?? lines[0];
+  const steps = inOrder(lines);
+  const title = titleOf(main);
+  return {
+    title,
+    minor: [STATUS_READ, PREFLIGHT].includes(title) && lines.length === 1 && !main.code,
+    tone: steps.some((one) => one.tone === "bad") ? "bad" : steps.some((one) => one.tone === "warn") ? "warn" : "good",
+    time: main.time,
+    milliseconds: main.duration_ms,
+    steps,
+  };
+}

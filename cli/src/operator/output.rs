@@ -1,0 +1,60 @@
+//! EDGE. The command's standard output and standard error. Nothing else here prints.
+//!
+//! With `--json` standard output carries one JSON document and nothing else.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command prints")]
+
+use serde_json::json;
+
+use super::report::{Outcome, Report};
+
+/// Prints a report; the answer is the exit code.
+pub fn report(report: &Report, as_json: bool) -> u8 {
+    if as_json {
+        println!("{:#}", report.json);
+    } else if report.outcome == Outcome::Refused {
+        eprintln!("{}", printable(&report.text));
+    } else {
+        println!("{}", printable(&report.text));
+    }
+    match report.outcome {
+        Outcome::Done => 0,
+        Outcome::Findings | Outcome::Refused => 1,
+    }
+}
+
+/// Prints why a command could not do its work; the answer is the exit code.
+pub fn failure(error: &anyhow::Error, as_json: bool) -> u8 {
+    if as_json {
+        println!("{:#}", json!({ "error": format!("{error:#}") }));
+    } else {
+        eprintln!("{}", printable(&format!("error: {error:#}")));
+    }
+    1
+}
+
+/// Says that the server of `consulate dev` answers: the one line it prints on standard output.
+pub fn ready(base_url: &str) {
+    println!("ready {base_url}");
+}
+
+/// A remark for people, on standard error.
+pub fn note(text: &str) {
+    eprintln!("{}", printable(text));
+}
+
+/// Without what a terminal would act on: names in a report come from bundles.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() && character != '\n' { ' ' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\nc\r"), "a [31mb\nc ");
+    }
+}

@@ -1,0 +1,128 @@
+//! EDGE. Where commands act: a table and Secrets Manager, of an AWS account or of a running `consulate dev`.
+//!
+//! With AWS, the operator's own credentials are the root of trust: the SDK's default chain, over our HTTP client, so that
+//! no second TLS stack comes in.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use aws_config::BehaviorVersion;
+use consulate_core::aws::{self, Aws};
+use consulate_core::clock::Clock;
+use consulate_core::config::{AwsConfig, Config};
+use consulate_core::dial;
+use consulate_core::secret::SecretText;
+
+use super::dev_file::DevFile;
+
+/// The prefix of secret names where nothing else is said.
+pub const SECRETS_PREFIX: &str = "consulate/";
+
+/// Where commands act.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Secrets Manager.
+    pub secrets_manager: aws_sdk_secretsmanager::Client,
+    /// Name of the table.
+    pub table: String,
+    /// Prefix of secret names.
+    pub secrets_prefix: String,
+    /// Consulate's public address; `None` where the operator's environment does not say.
+    pub base_url: Option<String>,
+    /// Loopback `HOST:PORT` pairs callable over plain http.
+    pub allow: Vec<String>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl Target {
+    /// The server that runs on the data folder `dev`, else AWS.
+    ///
+    /// # Errors
+    /// No server runs there, or the environment does not name a table.
+    pub async fn new(dev: Option<&Path>) -> anyhow::Result<Self> {
+        match dev {
+            Some(folder) => Self::of_dev(&DevFile::of_running(folder)?),
+            None => Self::of_aws().await,
+        }
+    }
+
+    /// What a function with these settings uses.
+    pub fn of_function(config: &Config, aws: &Aws, allow: Vec<String>, clock: Clock) -> Self {
+        Self {
+            dynamodb: aws.dynamodb(),
+            secrets_manager: aws.secrets_manager(),
+            table: config.table.clone(),
+            secrets_prefix: config.secrets_prefix.clone(),
+            base_url: Some(config.base_url.clone()),
+            allow,
+            clock,
+        }
+    }
+
+    /// The redirect URI a provider has to know for `passport`.
+    pub fn redirect_uri(&self, passport: &str) -> String {
+        let base_url = self.base_url.as_deref().unwrap_or("$CONSULATE_BASE_URL");
+        format!("{base_url}/v1/callback/{passport}")
+    }
+
+    fn of_dev(file: &DevFile) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let config = dev_config(file);
+        let aws = Aws::new(config.aws.clone(), dial::tls(None)?, clock.clone());
+        Ok(Self::of_function(&config, &aws, file.allow.clone(), clock))
+    }
+
+    async fn of_aws() -> anyhow::Result<Self> {
+        let table = variable("CONSULATE_TABLE").context(
+            "CONSULATE_TABLE is not set: name the table of your deployment, or use --dev DIR for a running `consulate dev`",
+        )?;
+        let base_url = variable("CONSULATE_BASE_URL").map(|base_url| base_url.trim_end_matches('/').to_owned());
+        let clock = Clock::system();
+        let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
+        let settings = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws::sdk_http(tls, clock.clone()))
+            .load()
+            .await;
+        settings
+            .region()
+            .ok_or_else(|| anyhow!("no AWS region is set: set AWS_REGION, or a region in your AWS profile"))?;
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&settings),
+            secrets_manager: aws_sdk_secretsmanager::Client::new(&settings),
+            table,
+            secrets_prefix: variable("CONSULATE_SECRETS_PREFIX").unwrap_or_else(|| SECRETS_PREFIX.to_owned()),
+            base_url,
+            allow: Vec::new(),
+            clock,
+        })
+    }
+}
+
+/// The settings of functions that run on the servers `file` names.
+pub fn dev_config(file: &DevFile) -> Config {
+    Config {
+        table: file.table.clone(),
+        base_url: file.base_url.clone(),
+        secrets_prefix: SECRETS_PREFIX.to_owned(),
+        custodian: "custodian".to_owned(),
+        extra_ca: None,
+        aws: AwsConfig {
+            region: "us-east-1".to_owned(),
+            access_key_id: file.access_key_id.clone(),
+            // Its servers ask who signs, not whether the signature is right: see the gate of the loopback services.
+            secret_access_key: SecretText::new("loopback"),
+            session_token: None,
+            dynamodb_endpoint: Some(file.dynamodb.clone()),
+            secrets_manager_endpoint: Some(file.secrets_manager.clone()),
+            lambda_endpoint: Some(file.lambda.clone()),
+        },
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place of the command that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,121 @@
+//! Connecting an account. This function opens nothing: it holds no key and reads no client secret. It writes one-time
+//! records, moves browsers along, and asks the custodian to do what takes a credential.
+//!
+//! A walk through one connect, in the order of the rooms:
+//!
+//! 1. `begin.rs`: a verified caller asks; a ticket is made, good for five minutes and one use.
+//! 2. `handshake.rs`: the browser opens the ticket. In popup mode a page asks its opener for the caller's JWT, so that
+//!    a copied link is worth nothing; in redirect mode the proof comes last, with the completion.
+//! 3. `authorize.rs`: the ticket becomes a flow, and the browser goes to the provider with state and PKCE challenge.
+//! 4. `callback.rs`: the browser comes back; state, cookie, passport and issuer are checked; the custodian exchanges.
+//! 5. `outcome.rs`: the browser ends on a clean address that carries no code, state or ticket.
+//! 6. `complete.rs` (redirect mode): the same caller completes it, or it is burned and revoked.
+//!
+//! Beside the walk: `status.rs` says how things stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
+//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep.
+//!
+//! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
+
+mod assets;
+mod authorize;
+mod begin;
+mod callback;
+mod complete;
+mod cookies;
+mod disconnect;
+mod handshake;
+mod outcome;
+mod pages;
+mod status;
+mod target;
+mod texts;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::response::Response;
+use axum::routing::{get, post};
+use consulate_core::caller::Callers;
+use consulate_core::clock::Clock;
+use consulate_core::connections::Connections;
+use consulate_core::custody::Custodian;
+use consulate_core::definitions::Definitions;
+use consulate_core::flow::Flows;
+use consulate_core::foundation::Foundation;
+use consulate_core::log::Fields;
+use http::StatusCode;
+
+/// What the handlers share. Made once, at the cold start.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Public address, without trailing slash.
+    base_url: Arc<str>,
+    clock: Clock,
+    callers: Callers,
+    connections: Connections,
+    custodian: Custodian,
+    definitions: Definitions,
+    flows: Flows,
+}
+
+impl State {
+    /// Over a foundation.
+    pub fn new(foundation: &Foundation) -> Self {
+        Self {
+            base_url: Arc::from(foundation.config.base_url.as_str()),
+            clock: foundation.clock.clone(),
+            callers: foundation.callers(),
+            connections: foundation.connections.clone(),
+            custodian: foundation.custodian(),
+            definitions: foundation.definitions.clone(),
+            flows: foundation.flows.clone(),
+        }
+    }
+}
+
+impl FromRef<State> for Callers {
+    fn from_ref(state: &State) -> Self {
+        state.callers.clone()
+    }
+}
+
+/// The function's routes, with the edge around them.
+pub fn router(state: State) -> Router {
+    let definitions = state.definitions.clone();
+    let routes = Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/widgets/{widget}/connections", get(status::list))
+        .route(
+            "/v1/widgets/{widget}/connections/{auth_key}",
+            get(status::one).delete(disconnect::disconnect),
+        )
+        .route("/v1/widgets/{widget}/connections/{auth_key}/connect", post(begin::begin))
+        .route("/v1/widgets/{widget}/connections/{auth_key}/complete", post(complete::complete))
+        .route(
+            "/v1/connect/{ticket}",
+            get(handshake::open).post(handshake::confirm).head(nothing_happens),
+        )
+        .route("/v1/connect/assets/{file}", get(assets::file))
+        .route("/v1/callback/{passport}", get(callback::callback).head(nothing_happens))
+        .route("/v1/connected", get(outcome::result_page))
+        .with_state(state);
+    consulate_core::http::edge(routes, "connect", definitions)
+}
+
+async fn health() -> Response {
+    consulate_core::http::json(StatusCode::OK, &serde_json::json!({"status": "ok"}))
+}
+
+/// HEAD of an address whose GET uses something up: link checkers and previews must not.
+async fn nothing_happens() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// The response with more to log. Fields it has already stay.
+fn logged(mut response: Response, mut fields: Fields) -> Response {
+    let extensions = response.extensions_mut();
+    fields.extend(extensions.remove::<Fields>().unwrap_or_default());
+    extensions.insert(fields);
+    response
+}

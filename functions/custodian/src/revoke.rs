@@ -1,0 +1,212 @@
+//! Giving grants back to the provider: what the row says is disconnected, and grants that have no row (any more).
+//!
+//! RFC 7009: the refresh token first, then the access token unless the provider cascades. One attempt per invocation;
+//! what is not confirmed stays `pending`, with the tokens sealed, and may be asked for again.
+
+use std::time::{Duration, Instant};
+
+use consulate_core::connection::{Connection, Health, Receipt, RevocationResult};
+use consulate_core::custody::Answer;
+use consulate_core::definition::Passport;
+use consulate_core::random;
+use consulate_core::secret::SecretText;
+use consulate_core::table::ConnectionKey;
+use consulate_core::vault::{self, Field, Home};
+
+use crate::Run;
+use crate::exchange::unavailable;
+use crate::patience::until;
+use crate::token_endpoint::{self, Client, Revocation};
+
+/// How long the lease of a revocation holds: two calls and their writes.
+const LEASE: Duration = Duration::from_secs(30);
+/// How long a refresh in flight is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(150);
+
+impl Run<'_> {
+    /// Revokes the tokens of a connection whose row says it is disconnected, and stores the receipt.
+    pub(crate) async fn revoke(&mut self, key: &ConnectionKey) -> Answer {
+        self.revoke_inner(key).await.unwrap_or_else(|answer| answer)
+    }
+
+    async fn revoke_inner(&mut self, key: &ConnectionKey) -> Result<Answer, Answer> {
+        let passport = self.passport(&key.passport).await?;
+        let owner = format!(
+            "{}.{}",
+            self.state.instance,
+            random::id().map_err(|_| Answer::Unavailable)?
+        );
+        let patience_ends = Instant::now() + PATIENCE;
+        let seen = loop {
+            let read = self
+                .state
+                .connections
+                .read(key, true)
+                .await
+                .map_err(unavailable)?;
+            let Some(seen) = read.filter(|seen| seen.health == Health::Disconnected) else {
+                // Connected anew meanwhile, or never: the row is the truth, there is nothing to revoke.
+                return Ok(Answer::Revoked { receipt: None });
+            };
+            if let Some(receipt) = seen
+                .receipt
+                .clone()
+                .filter(|receipt| receipt.result != RevocationResult::Pending)
+            {
+                return Ok(Answer::Revoked {
+                    receipt: Some(receipt),
+                });
+            }
+            let now = self.state.clock.now();
+            let until = now.plus_millis(LEASE.as_millis() as i64);
+            let claimed = self
+                .state
+                .connections
+                .claim_revocation(&seen, &owner, now, until)
+                .await;
+            if claimed.map_err(unavailable)? {
+                // Read after the claim: a refresh that ended a moment ago has stored the tokens that are to be revoked.
+                let read = self
+                    .state
+                    .connections
+                    .read(key, true)
+                    .await
+                    .map_err(unavailable)?;
+                break read.ok_or(Answer::Unavailable)?;
+            }
+            if Instant::now() >= patience_ends {
+                return Ok(Answer::Revoked {
+                    receipt: seen.receipt,
+                });
+            }
+            tokio::time::sleep(POLL).await;
+        };
+        let result = self.revoke_grant(&seen, &passport).await;
+        let now = self.state.clock.now();
+        let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
+            + i64::from(result != RevocationResult::ProviderHasNone);
+        let receipt = Receipt {
+            result,
+            at: now.rfc3339(),
+            attempts,
+        };
+        self.fields.add("revocation", result);
+        let connections = &self.state.connections;
+        let stored = until(self.deadline, || {
+            connections.store_receipt(&seen, &owner, &receipt, now)
+        });
+        stored.await.map_err(unavailable)?;
+        Ok(Answer::Revoked {
+            receipt: Some(receipt),
+        })
+    }
+
+    /// Best effort: a grant that another one has just replaced is given back, where that does not end the new one too.
+    pub(crate) async fn revoke_superseded(&mut self, former: &Connection, passport: &Passport) {
+        if passport.revocation_per_user
+            || (former.access_token.is_none() && former.refresh_token.is_none())
+        {
+            return;
+        }
+        let result = self.revoke_grant(former, passport).await;
+        self.fields.add("superseded", result);
+    }
+
+    async fn revoke_grant(&mut self, seen: &Connection, passport: &Passport) -> RevocationResult {
+        if passport.revocation_url.is_none() {
+            return RevocationResult::ProviderHasNone;
+        }
+        let home = Home::of(seen, &passport.token_url);
+        let secrets = &self.state.secrets;
+        let mut opened = [None, None];
+        let sealed = [
+            (Field::RefreshToken, &seen.refresh_token),
+            (Field::AccessToken, &seen.access_token),
+        ];
+        for (slot, (field, sealed)) in opened.iter_mut().zip(sealed) {
+            if let Some(sealed) = sealed {
+                match vault::open(secrets, &home, field, sealed).await {
+                    Ok(plain) => *slot = Some(plain),
+                    // Sealed for endpoints the passport no longer has: nobody can give it back any more.
+                    Err(vault::Error::DoesNotOpen) => return RevocationResult::GaveUp,
+                    Err(vault::Error::Unavailable) => return RevocationResult::Pending,
+                }
+            }
+        }
+        let [refresh_token, access_token] = &opened;
+        self.revoke_tokens(passport, refresh_token.as_ref(), access_token.as_ref())
+            .await
+    }
+
+    /// Presents tokens for revocation, each once.
+    pub(crate) async fn revoke_tokens(
+        &mut self,
+        passport: &Passport,
+        refresh_token: Option<&SecretText>,
+        access_token: Option<&SecretText>,
+    ) -> RevocationResult {
+        if passport.revocation_url.is_none() {
+            return RevocationResult::ProviderHasNone;
+        }
+        let Ok(client) = Client::of(passport, &self.state.secrets).await else {
+            return RevocationResult::Pending;
+        };
+        let mut answers = Vec::new();
+        for (hint, plain) in [
+            ("refresh_token", refresh_token),
+            ("access_token", access_token),
+        ] {
+            let Some(plain) = plain else {
+                continue;
+            };
+            let Ok(Some(request)) = client.revocation(hint, plain) else {
+                return RevocationResult::Pending;
+            };
+            let answer = token_endpoint::revoke(&self.state.egress, request, self.deadline).await;
+            answers.push(answer);
+            let ended = matches!(answer, Revocation::Done | Revocation::AlreadyGone);
+            if answer == Revocation::Failed || (ended && passport.revocation_cascades) {
+                break;
+            }
+        }
+        result_of(&answers)
+    }
+}
+
+/// PURE. One result from the answers to a grant's tokens.
+fn result_of(answers: &[Revocation]) -> RevocationResult {
+    if answers.contains(&Revocation::Failed) {
+        RevocationResult::Pending
+    } else if answers.contains(&Revocation::Done) {
+        RevocationResult::Revoked
+    } else if answers.contains(&Revocation::UnsupportedKind) {
+        RevocationResult::ProviderHasNone
+    } else {
+        RevocationResult::AlreadyGone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unconfirmed_token_keeps_a_revocation_pending() {
+        use Revocation::{AlreadyGone, Done, Failed, UnsupportedKind};
+        assert_eq!(result_of(&[Done, Failed]), RevocationResult::Pending);
+        assert_eq!(
+            result_of(&[UnsupportedKind, Done]),
+            RevocationResult::Revoked
+        );
+        assert_eq!(
+            result_of(&[AlreadyGone, AlreadyGone]),
+            RevocationResult::AlreadyGone
+        );
+        assert_eq!(
+            result_of(&[UnsupportedKind]),
+            RevocationResult::ProviderHasNone
+        );
+        assert_eq!(result_of(&[]), RevocationResult::AlreadyGone);
+    }
+}

@@ -1,0 +1,225 @@
+//! An access token that can be used now: from memory, from the row, or after the custodian renewed it.
+//!
+//! The proxy never renews anything itself. While somebody renews, it polls the row; it asks the custodian when nobody
+//! does. A token in memory is at most 15 s old and belongs to one grant and version, so a disconnect is seen everywhere
+//! within 15 s.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use consulate_core::clock::Clock;
+use consulate_core::connection::Connection;
+use consulate_core::connections::Connections;
+use consulate_core::custody::{Answer, Custodian, Event};
+use consulate_core::definition::Passport;
+use consulate_core::problem::Reason;
+use consulate_core::random;
+use consulate_core::secret::SecretText;
+use consulate_core::secrets::Secrets;
+use consulate_core::table::{self, ConnectionKey};
+use consulate_core::vault::{self, Field, Home};
+
+/// How long an opened access token is kept.
+const HELD_FOR: Duration = Duration::from_secs(15);
+/// More are not kept.
+const HELD: usize = 1_024;
+/// How long a call waits for a renewal.
+const WAIT: Duration = Duration::from_secs(12);
+/// The shortest pause between two looks at the row; up to as much again is added at random.
+const POLL: Duration = Duration::from_millis(100);
+/// So often a custodian that does not answer is asked again.
+const ASKS: usize = 3;
+
+/// There is no usable access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("an account has to be connected")]
+    AuthenticationRequired(Reason),
+    #[error("somebody is renewing it, and it takes long")]
+    Busy,
+    #[error("it cannot be renewed now")]
+    Unavailable { retry_after: u64 },
+    #[error("an operator has to repair the passport")]
+    Misconfigured,
+}
+
+impl From<table::Error> for Error {
+    fn from(_: table::Error) -> Self {
+        Self::Unavailable { retry_after: 2 }
+    }
+}
+
+impl From<vault::Error> for Error {
+    fn from(error: vault::Error) -> Self {
+        match error {
+            vault::Error::Unavailable => Self::Unavailable { retry_after: 2 },
+            // Sealed for an endpoint the passport no longer has.
+            vault::Error::DoesNotOpen => Self::AuthenticationRequired(Reason::ConfigChanged),
+        }
+    }
+}
+
+/// An access token in hand.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub access_token: SecretText,
+    /// The row it came from.
+    pub row: Arc<Connection>,
+    /// For the log: `cache`, `row` or `refreshed`.
+    pub source: &'static str,
+}
+
+/// What became of asking for another token than one an API rejected.
+pub(crate) enum Replacement {
+    /// A newer one.
+    Renewed(Opened),
+    /// The rejected one is too new for its age to be the cause.
+    Kept,
+}
+
+#[derive(Clone)]
+pub(crate) struct AccessTokens {
+    clock: Clock,
+    connections: Connections,
+    secrets: Secrets,
+    custodian: Custodian,
+    held: Arc<Mutex<HashMap<ConnectionKey, (Instant, Opened)>>>,
+}
+
+impl AccessTokens {
+    pub fn new(clock: Clock, connections: Connections, secrets: Secrets, custodian: Custodian) -> Self {
+        Self {
+            clock,
+            connections,
+            secrets,
+            custodian,
+            held: Arc::default(),
+        }
+    }
+
+    /// An access token of `key` that can be used now.
+    pub async fn get(&self, key: &ConnectionKey, passport: &Passport) -> Result<Opened, Error> {
+        let now = self.clock.now();
+        if let Some(opened) = self.held(key)
+            && opened.row.is_fresh(now)
+            && opened.row.usable(&passport.config_version()).is_ok()
+        {
+            return Ok(opened);
+        }
+        let read = self.connections.read(key, false).await?;
+        let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
+        row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+        if row.is_fresh(now) {
+            let opened = self.open(row, passport, "row").await?;
+            if opened.row.use_is_worth_noting(now) {
+                // Best effort: the next call notes it otherwise.
+                drop(self.connections.note_use(key, now).await);
+            }
+            return Ok(opened);
+        }
+        match self.renew(row, passport, false).await? {
+            Replacement::Renewed(opened) => Ok(opened),
+            Replacement::Kept => Err(Error::Busy),
+        }
+    }
+
+    /// Another access token than `opened`, which an API answered 401 to.
+    pub async fn replace(&self, opened: &Opened, passport: &Passport) -> Result<Replacement, Error> {
+        if !opened.row.may_force(self.clock.now()) {
+            return Ok(Replacement::Kept);
+        }
+        self.forget(&opened.row.key);
+        let read = self.connections.read(&opened.row.key, true).await?;
+        let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
+        row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+        if row.grant_id != opened.row.grant_id || row.version > opened.row.version {
+            return Ok(Replacement::Renewed(self.open(row, passport, "row").await?));
+        }
+        self.renew(row, passport, true).await
+    }
+
+    async fn renew(&self, seen: Connection, passport: &Passport, rejected: bool) -> Result<Replacement, Error> {
+        let gives_up = Instant::now() + WAIT;
+        let mut asks = 0;
+        let mut row = seen.clone();
+        loop {
+            if row.held_lease(self.clock.now()).is_none() {
+                let event = Event::Refresh {
+                    key: seen.key.clone(),
+                    version: seen.version,
+                    rejected,
+                };
+                asks += 1;
+                match self.custodian.ask(&event).await {
+                    Ok(Answer::Refreshed { version }) if rejected && version == seen.version => {
+                        return Ok(Replacement::Kept);
+                    }
+                    Ok(Answer::Refreshed { .. } | Answer::InProgress) => {}
+                    Ok(Answer::BackOff { retry_after }) => return Err(Error::Unavailable { retry_after }),
+                    Ok(Answer::AuthenticationRequired { reason }) => return Err(Error::AuthenticationRequired(reason)),
+                    Ok(Answer::Misconfigured) => return Err(Error::Misconfigured),
+                    Ok(_) => return Err(Error::Unavailable { retry_after: 2 }),
+                    // It may have acted all the same: the row tells.
+                    Err(_) if asks < ASKS => {}
+                    Err(_) => return Err(Error::Unavailable { retry_after: 2 }),
+                }
+            } else {
+                pause().await;
+            }
+            let read = self.connections.read(&seen.key, true).await?;
+            row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
+            row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+            let newer = row.version > seen.version || row.grant_id != seen.grant_id;
+            if newer || (!rejected && row.is_fresh(self.clock.now())) {
+                return Ok(Replacement::Renewed(self.open(row, passport, "refreshed").await?));
+            }
+            if Instant::now() >= gives_up {
+                return Err(Error::Busy);
+            }
+            if row.held_lease(self.clock.now()).is_none() {
+                pause().await;
+            }
+        }
+    }
+
+    async fn open(&self, row: Connection, passport: &Passport, source: &'static str) -> Result<Opened, Error> {
+        let sealed = row
+            .access_token
+            .as_deref()
+            .ok_or(Error::AuthenticationRequired(Reason::Disconnected))?;
+        let home = Home::of(&row, &passport.token_url);
+        let access_token = vault::open(&self.secrets, &home, Field::AccessToken, sealed).await?;
+        let opened = Opened {
+            access_token,
+            row: Arc::new(row),
+            source,
+        };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() >= HELD {
+            held.clear();
+        }
+        let kept = Opened { source: "cache", ..opened.clone() };
+        held.insert(opened.row.key.clone(), (Instant::now(), kept));
+        Ok(opened)
+    }
+
+    fn held(&self, key: &ConnectionKey) -> Option<Opened> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(key)
+            .filter(|(opened_at, _)| opened_at.elapsed() < HELD_FOR)
+            .map(|(_, opened)| opened.clone())
+    }
+
+    fn forget(&self, key: &ConnectionKey) {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+    }
+}
+
+async fn pause() {
+    let [jitter] = random::bytes::<1>().unwrap_or_default();
+    tokio::time::sleep(POLL + POLL.mul_f64(f64::from(jitter) / 256.0)).await;
+}

@@ -1,0 +1,194 @@
+//! Activation, disconnection and revocation of a connection.
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+
+use super::renewal::{Judged, judged};
+use super::{Connections, Details, name_of};
+use crate::clock::Timestamp;
+use crate::connection::{Connection, Receipt, RevocationResult};
+use crate::flow::{Stage, flow_pk};
+use crate::table::{ConnectionKey, DOC, Error, PK, b, n, s, time};
+
+/// A grant that becomes a connection.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// New random id.
+    pub grant_id: String,
+    /// Sealed for the connection's place.
+    pub access_token: Vec<u8>,
+    /// Sealed for the connection's place, with its fingerprint.
+    pub refresh_token: Option<(Vec<u8>, Vec<u8>)>,
+    /// When the access token ends.
+    pub expires_at: Option<Timestamp>,
+    /// Its lifetime, seconds.
+    pub lifetime_seconds: Option<i64>,
+    /// The passport's configuration it was made with.
+    pub config_version: String,
+    /// Account, scopes, who connected.
+    pub details: Details,
+}
+
+impl Connections {
+    /// Makes `grant` the connection's grant and ends its flow, in one transaction, over the row as `seen`. False when the
+    /// row or the flow changed meanwhile: read again and decide anew.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn activate(
+        &self,
+        key: &ConnectionKey,
+        seen: Option<&Connection>,
+        grant: &NewGrant,
+        flow: (&str, Stage),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut put = Put::builder()
+            .table_name(&self.table)
+            .item(PK, s(key.pk()))
+            .item("g", s(&grant.grant_id))
+            .item("a", b(grant.access_token.clone()))
+            // Version and epoch go on rising across grants: whoever waits for "newer than the one I saw" is answered.
+            .item("v", n(seen.map_or(0, |seen| seen.version) + 1))
+            .item("e", n(seen.map_or(0, |seen| seen.epoch) + 1))
+            .item("h", s("connected"))
+            .item("hs", time(now))
+            .item("c", time(now))
+            .item("sv", time(now))
+            .item("us", time(now))
+            .item("cv", s(&grant.config_version));
+        if let Some((sealed, fingerprint)) = &grant.refresh_token {
+            put = put
+                .item("r", b(sealed.clone()))
+                .item("f", b(fingerprint.clone()));
+        }
+        if let (Some(expires_at), Some(lifetime)) = (grant.expires_at, grant.lifetime_seconds) {
+            put = put.item("x", time(expires_at)).item("l", n(lifetime));
+        }
+        put = match seen {
+            Some(seen) => put
+                .condition_expression("g = :g AND v = :v AND e = :e")
+                .expression_attribute_values(":g", s(&seen.grant_id))
+                .expression_attribute_values(":v", n(seen.version))
+                .expression_attribute_values(":e", n(seen.epoch)),
+            None => put.condition_expression("attribute_not_exists(pk)"),
+        };
+        let details = Put::builder()
+            .table_name(&self.table)
+            .item(PK, s(key.details_pk()))
+            .item(
+                DOC,
+                s(serde_json::to_string(&grant.details).map_err(|_| Error::Corrupt)?),
+            );
+        let (flow, stage) = flow;
+        let end = Update::builder()
+            .table_name(&self.table)
+            .key(PK, s(flow_pk(flow)))
+            .update_expression("SET st = :to REMOVE a, r")
+            .condition_expression("st = :from")
+            .expression_attribute_values(":from", s(stage.text()))
+            .expression_attribute_values(":to", s(Stage::Done.text()));
+        let built = (put.build(), details.build(), end.build());
+        let (Ok(put), Ok(details), Ok(end)) = built else {
+            return Err(Error::Corrupt);
+        };
+        let written = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(TransactWriteItem::builder().put(details).build())
+            .transact_items(TransactWriteItem::builder().update(end).build())
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_transaction_canceled_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Marks a connection disconnected: unusable from now on, revocation pending. False when there is nothing to
+    /// disconnect (any more).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn disconnect(&self, key: &ConnectionKey, now: Timestamp) -> Result<bool, Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(key.pk()))
+            .update_expression("SET h = :h, hs = :now, rr = :rr, ra = :now, rn = :zero REMOVE hr")
+            .condition_expression("attribute_exists(pk) AND h <> :h")
+            .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":rr", s(name_of(RevocationResult::Pending)))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":now", time(now));
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Takes the lease of a disconnected connection for its revocation. False when a refresh or another revocation holds it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn claim_revocation(
+        &self,
+        seen: &Connection,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = self
+            .update(seen)
+            .update_expression("SET lo = :owner, lu = :until, e = e + :one")
+            .condition_expression(
+                "g = :g AND h = :h AND (attribute_not_exists(lu) OR lu <= :now OR lo = :owner)",
+            )
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":until", time(until))
+            .expression_attribute_values(":one", n(1));
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Stores what became of a revocation and gives the lease back. The tokens go with a final result, and stay sealed
+    /// with a pending one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn store_receipt(
+        &self,
+        seen: &Connection,
+        owner: &str,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let expression = match receipt.result {
+            RevocationResult::Pending => "SET rr = :rr, ra = :ra, rn = :rn REMOVE lo, lu",
+            RevocationResult::Revoked
+            | RevocationResult::AlreadyGone
+            | RevocationResult::ProviderHasNone
+            | RevocationResult::GaveUp => {
+                "SET rr = :rr, ra = :ra, rn = :rn REMOVE lo, lu, a, r, f, we, wf, wt, wn, wo, bo"
+            }
+        };
+        let update = self
+            .update(seen)
+            .update_expression(expression)
+            .condition_expression("g = :g AND h = :h AND lo = :owner")
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":rr", s(name_of(receipt.result)))
+            .expression_attribute_values(":ra", time(now))
+            .expression_attribute_values(":rn", n(receipt.attempts));
+        judged(update.send().await).map(drop)
+    }
+}

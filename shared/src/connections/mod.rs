@@ -1,0 +1,252 @@
+//! EDGE. Connections in the table. The only room that knows their attribute names, which are short because an item above
+//! 1 KB writes double.
+//!
+//! | attribute | is | attribute | is |
+//! |---|---|---|---|
+//! | `g` | grant id | `lo`, `lu` | lease owner, lease until |
+//! | `a`, `r` | sealed access and refresh token | `we`, `wf`, `wt`, `wn`, `wo` | write-ahead record: epoch, fingerprint, started at, refusals, owner |
+//! | `f` | fingerprint of the stored refresh token | `h`, `hr`, `hs` | health, reason, since |
+//! | `x`, `l` | expires at (ms), lifetime (s) | `bo` | back-off until |
+//! | `v`, `e` | version, epoch | `c`, `cv` | connected at, config version |
+//! | `sv`, `us` | last save, last use | `rr`, `ra`, `rn` | revocation result, at, attempts |
+
+mod lifecycle;
+mod renewal;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::{Deserialize, Serialize};
+
+pub use self::lifecycle::NewGrant;
+pub use self::renewal::{Claim, Claimed, Closing, SaveOutcome, Tokens};
+use crate::clock::Timestamp;
+use crate::connection::{Attempt, Connection, Health, Lease, Receipt};
+use crate::problem::Reason;
+use crate::table::{
+    ConnectionKey, DOC, Error, Item, PK, get_n, get_s, opt_b, opt_n, opt_s, opt_time, s,
+};
+
+/// What changes rarely: read by status pages only, and kept out of the hot row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// The account at the provider.
+    #[serde(default)]
+    pub account: Option<Account>,
+    /// Scopes granted.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Host, organisation, user and widget of whoever connected it: for operators.
+    pub host: String,
+    /// Organisation id.
+    pub organisation: String,
+    /// User id.
+    pub user: String,
+    /// Widget id.
+    pub widget: String,
+}
+
+/// An account at a provider, as its profile names it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Id.
+    pub id: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Display name.
+    pub name: Option<String>,
+}
+
+/// A hot row with its details.
+pub type Known = (Connection, Details);
+
+/// The table of connections.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    client: Client,
+    table: String,
+}
+
+impl Connections {
+    /// Over `table`.
+    pub fn new(client: Client, table: &str) -> Self {
+        Self {
+            client,
+            table: table.to_owned(),
+        }
+    }
+
+    /// The hot row. Strongly consistent reads cost double: the custodian's decisions need them, a proxy call does not.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn read(
+        &self,
+        key: &ConnectionKey,
+        consistent: bool,
+    ) -> Result<Option<Connection>, Error> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(key.pk()))
+            .consistent_read(consistent)
+            .send()
+            .await?;
+        output.item.map(|item| connection(key, &item)).transpose()
+    }
+
+    /// Rows and details of several connections in one round trip, in the order of `keys` (at most 50).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn read_known(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<Known>>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pks: Vec<String> = keys
+            .iter()
+            .flat_map(|key| [key.pk(), key.details_pk()])
+            .collect();
+        pks.sort();
+        pks.dedup();
+        let mut request = KeysAndAttributes::builder().consistent_read(true);
+        for pk in pks {
+            request = request.keys(Item::from([(PK.to_owned(), s(pk))]));
+        }
+        let request = request.build().map_err(|_| Error::Corrupt)?;
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, request)
+            .send()
+            .await?;
+        if output
+            .unprocessed_keys
+            .is_some_and(|unprocessed| !unprocessed.is_empty())
+        {
+            return Err(Error::Unavailable);
+        }
+        let items = output
+            .responses
+            .and_then(|mut tables| tables.remove(&self.table))
+            .unwrap_or_default();
+        let find = |pk: &str| {
+            items
+                .iter()
+                .find(|item| opt_s(item, PK).as_deref() == Some(pk))
+        };
+        keys.iter()
+            .map(|key| {
+                let Some(row) = find(&key.pk()) else {
+                    return Ok(None);
+                };
+                let details = match find(&key.details_pk()) {
+                    Some(item) => {
+                        serde_json::from_str(&get_s(item, DOC)?).map_err(|_| Error::Corrupt)?
+                    }
+                    None => Details::default(),
+                };
+                Ok(Some((connection(key, row)?, details)))
+            })
+            .collect()
+    }
+
+    /// Notes that a connection is used, unless somebody else noted it meanwhile.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn note_use(&self, key: &ConnectionKey, now: Timestamp) -> Result<(), Error> {
+        let noted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(key.pk()))
+            .update_expression("SET us = :now")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(us) OR us < :before)",
+            )
+            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()))
+            .expression_attribute_values(
+                ":before",
+                AttributeValue::N(now.plus_seconds(-6 * 3_600).millis().to_string()),
+            )
+            .send()
+            .await;
+        match noted {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn connection(key: &ConnectionKey, item: &Item) -> Result<Connection, Error> {
+    let lease = match (opt_s(item, "lo"), opt_time(item, "lu")) {
+        (Some(owner), Some(until)) => Some(Lease { owner, until }),
+        _ => None,
+    };
+    let attempt = match (opt_n(item, "we"), opt_b(item, "wf"), opt_time(item, "wt")) {
+        (Some(epoch), Some(fingerprint), Some(started_at)) => Some(Attempt {
+            epoch,
+            fingerprint,
+            started_at,
+            refusals: opt_n(item, "wn").unwrap_or(0),
+            owner: opt_s(item, "wo").unwrap_or_default(),
+        }),
+        _ => None,
+    };
+    let health = match get_s(item, "h")?.as_str() {
+        "connected" => Health::Connected,
+        "disconnected" => Health::Disconnected,
+        "reauthorise" => Health::NeedsReauthorisation(reason(opt_s(item, "hr"))),
+        _ => return Err(Error::Corrupt),
+    };
+    let receipt = match (opt_s(item, "rr"), opt_time(item, "ra")) {
+        (Some(result), Some(at)) => Some(Receipt {
+            result: serde_json::from_value(result.into()).map_err(|_| Error::Corrupt)?,
+            at: at.rfc3339(),
+            attempts: opt_n(item, "rn").unwrap_or(0),
+        }),
+        _ => None,
+    };
+    Ok(Connection {
+        key: key.clone(),
+        grant_id: get_s(item, "g")?,
+        access_token: opt_b(item, "a"),
+        refresh_token: opt_b(item, "r"),
+        fingerprint: opt_b(item, "f"),
+        expires_at: opt_time(item, "x"),
+        lifetime_seconds: opt_n(item, "l"),
+        version: get_n(item, "v")?,
+        epoch: get_n(item, "e")?,
+        lease,
+        attempt,
+        saved_at: opt_time(item, "sv").ok_or(Error::Corrupt)?,
+        used_at: opt_time(item, "us"),
+        health,
+        backoff_until: opt_time(item, "bo"),
+        config_version: get_s(item, "cv")?,
+        connected_at: opt_time(item, "c").ok_or(Error::Corrupt)?,
+        receipt,
+    })
+}
+
+fn reason(stored: Option<String>) -> Reason {
+    stored
+        .and_then(|reason| serde_json::from_value(reason.into()).ok())
+        .unwrap_or(Reason::ProviderRefused)
+}
+
+/// A JSON enum's name, as stored and shown.
+fn name_of(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,314 @@
+//! The conditional writes of a refresh: claim, save, close, refuse. Each says what to make of a lost acknowledgement:
+//! the SDK may repeat a write whose answer was lost, and then meets the row as it left it itself.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+use super::{Connections, name_of};
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::problem::Reason;
+use crate::table::{Error, Item, PK, b, get_n, n, opt_b, opt_n, opt_s, s, time};
+
+/// A claim to be made on a connection as it was read.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    /// The row the decision was made on.
+    pub seen: &'a Connection,
+    /// Names this claim and no other: `{instance}.{random}`.
+    pub owner: &'a str,
+    /// Fingerprint of the refresh token to be spent.
+    pub fingerprint: &'a [u8],
+    /// Now.
+    pub now: Timestamp,
+    /// When the lease lapses.
+    pub until: Timestamp,
+}
+
+/// A claim that is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its epoch.
+    pub epoch: i64,
+}
+
+/// New tokens, sealed for the connection's place.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Sealed access token.
+    pub access_token: Vec<u8>,
+    /// Sealed refresh token and its fingerprint, where the answer brought another one.
+    pub refresh_token: Option<(Vec<u8>, Vec<u8>)>,
+    /// When the access token ends.
+    pub expires_at: Option<Timestamp>,
+    /// Its lifetime, seconds.
+    pub lifetime_seconds: Option<i64>,
+}
+
+/// What became of a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveOutcome {
+    /// Stored under this version (now, or by an earlier try of ours).
+    Saved(i64),
+    /// The row belongs to another grant, or its refresh token is another one: our tokens are nobody's.
+    FencedOut,
+}
+
+/// How a claim ends that stored nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Lease and attempt are removed; no token call before the instant.
+    BackOff(Timestamp),
+    /// The lease is removed, the attempt stays open: the outcome is unknown. No recovery before the instant.
+    Unknown(Timestamp),
+    /// As unknown, and one more unclear refusal is counted.
+    UnclearRefusal(Timestamp),
+}
+
+impl Connections {
+    /// Takes the right to call the token endpoint: lease, epoch and write-ahead record in one conditional update.
+    /// `None` when the row is not as seen, or somebody else holds it: nothing may be sent.
+    ///
+    /// # Errors
+    /// See [`Error`]: nothing may be sent.
+    pub async fn claim(&self, claim: Claim<'_>) -> Result<Option<Claimed>, Error> {
+        let seen = claim.seen;
+        let mut condition =
+            "g = :g AND v = :v AND h = :connected AND (attribute_not_exists(lu) OR lu <= :now)"
+                .to_owned();
+        let mut update = self
+            .update(seen)
+            .update_expression(
+                "SET lo = :owner, lu = :until, e = e + :one, we = e + :one, wf = :f, wt = :now, wo = :owner REMOVE bo",
+            )
+            .return_values(ReturnValue::UpdatedNew)
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":now", time(claim.now))
+            .expression_attribute_values(":until", time(claim.until))
+            .expression_attribute_values(":owner", s(claim.owner))
+            .expression_attribute_values(":f", b(claim.fingerprint.to_vec()))
+            .expression_attribute_values(":one", n(1));
+        match &seen.attempt {
+            // Recovery takes over exactly the attempt it judged.
+            Some(attempt) => {
+                condition.push_str(" AND we = :seen");
+                update = update.expression_attribute_values(":seen", n(attempt.epoch));
+            }
+            None => condition.push_str(" AND attribute_not_exists(we)"),
+        }
+        match judged(update.condition_expression(condition).send().await)? {
+            Judged::Done(item) => Ok(Some(Claimed {
+                epoch: get_n(&item, "e")?,
+            })),
+            Judged::Refused(item) => {
+                let ours = opt_s(&item, "lo").as_deref() == Some(claim.owner);
+                ours.then(|| get_n(&item, "e").map(|epoch| Claimed { epoch }))
+                    .transpose()
+            }
+        }
+    }
+
+    /// Stores the answer of the token endpoint: only over the very refresh token that was spent, only in the same grant.
+    /// Where the refresh token stays the same, the epoch decides. Health is not touched: on a row disconnected meanwhile
+    /// the tokens are stored so that they can be revoked.
+    ///
+    /// # Errors
+    /// See [`Error`]: try again until the deadline, the tokens exist nowhere else.
+    pub async fn save(
+        &self,
+        seen: &Connection,
+        spent: &[u8],
+        claimed: &Claimed,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<SaveOutcome, Error> {
+        let owned = format!(
+            "{} REMOVE lo, lu, we, wf, wt, wn, wo, bo{}",
+            set_tokens(tokens),
+            remove_expiry(tokens)
+        );
+        let update = self
+            .save_update(seen, spent, tokens, now)
+            .update_expression(owned)
+            .condition_expression("g = :g AND f = :spent AND e = :e")
+            .expression_attribute_values(":e", n(claimed.epoch));
+        let row = match judged(update.send().await)? {
+            Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
+            Judged::Refused(row) => row,
+        };
+        if let Some(outcome) = self.already_saved(seen, tokens, &row) {
+            return Ok(outcome);
+        }
+        let same_token = opt_s(&row, "g").as_ref() == Some(&seen.grant_id)
+            && opt_b(&row, "f").as_deref() == Some(spent);
+        if tokens.refresh_token.is_none() || !same_token {
+            return Ok(SaveOutcome::FencedOut);
+        }
+        // A recovery has claimed since, but the stored token is still the one we spent: ours is the only live
+        // successor. Store it and leave the other's lease alone; it will find a newer version.
+        let rest = remove_expiry(tokens);
+        let remove = rest
+            .strip_prefix(',')
+            .map(|names| format!(" REMOVE{names}"))
+            .unwrap_or_default();
+        let update = self
+            .save_update(seen, spent, tokens, now)
+            .update_expression(format!("{}{remove}", set_tokens(tokens)))
+            .condition_expression("g = :g AND f = :spent");
+        match judged(update.send().await)? {
+            Judged::Done(item) => Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
+            Judged::Refused(row) => Ok(self
+                .already_saved(seen, tokens, &row)
+                .unwrap_or(SaveOutcome::FencedOut)),
+        }
+    }
+
+    /// Ends a claim that stored nothing. Does nothing when the claim is no longer the newest.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn close(
+        &self,
+        seen: &Connection,
+        claimed: &Claimed,
+        closing: Closing,
+    ) -> Result<(), Error> {
+        let (expression, until) = match closing {
+            Closing::BackOff(until) => ("SET bo = :until REMOVE lo, lu, we, wf, wt, wn, wo", until),
+            Closing::Unknown(until) => ("SET bo = :until REMOVE lo, lu", until),
+            Closing::UnclearRefusal(until) => (
+                "SET bo = :until, wn = if_not_exists(wn, :zero) + :one REMOVE lo, lu",
+                until,
+            ),
+        };
+        let mut update = self
+            .update(seen)
+            .update_expression(expression)
+            .condition_expression("g = :g AND e = :e")
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":e", n(claimed.epoch))
+            .expression_attribute_values(":until", time(until));
+        if matches!(closing, Closing::UnclearRefusal(_)) {
+            update = update
+                .expression_attribute_values(":zero", n(0))
+                .expression_attribute_values(":one", n(1));
+        }
+        judged(update.send().await).map(drop)
+    }
+
+    /// Marks a connection as needing re-authorisation, if nothing happened to it since the claim. False otherwise.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn refuse(
+        &self,
+        seen: &Connection,
+        claimed: &Claimed,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = self
+            .update(seen)
+            .update_expression(
+                "SET h = :h, hr = :hr, hs = :now REMOVE lo, lu, we, wf, wt, wn, wo, bo",
+            )
+            .condition_expression("g = :g AND v = :v AND e = :e AND h = :connected")
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":e", n(claimed.epoch))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":h", s("reauthorise"))
+            .expression_attribute_values(":hr", s(name_of(reason)))
+            .expression_attribute_values(":now", time(now));
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    fn already_saved(&self, seen: &Connection, tokens: &Tokens, row: &Item) -> Option<SaveOutcome> {
+        let (_, fingerprint) = tokens.refresh_token.as_ref()?;
+        let ours = opt_s(row, "g").as_ref() == Some(&seen.grant_id)
+            && opt_b(row, "f").as_ref() == Some(fingerprint);
+        ours.then(|| opt_n(row, "v").map(SaveOutcome::Saved))
+            .flatten()
+    }
+
+    fn save_update(
+        &self,
+        seen: &Connection,
+        spent: &[u8],
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> UpdateItemFluentBuilder {
+        let mut update = self
+            .update(seen)
+            .return_values(ReturnValue::UpdatedNew)
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":spent", b(spent.to_vec()))
+            .expression_attribute_values(":a", b(tokens.access_token.clone()))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":one", n(1));
+        if let Some((sealed, fingerprint)) = &tokens.refresh_token {
+            update = update
+                .expression_attribute_values(":r", b(sealed.clone()))
+                .expression_attribute_values(":f", b(fingerprint.clone()));
+        }
+        if let (Some(expires_at), Some(lifetime)) = (tokens.expires_at, tokens.lifetime_seconds) {
+            update = update
+                .expression_attribute_values(":x", time(expires_at))
+                .expression_attribute_values(":l", n(lifetime));
+        }
+        update
+    }
+
+    pub(super) fn update(&self, seen: &Connection) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(seen.key.pk()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+fn set_tokens(tokens: &Tokens) -> String {
+    let mut sets = "SET a = :a, v = v + :one, sv = :now".to_owned();
+    if tokens.refresh_token.is_some() {
+        sets.push_str(", r = :r, f = :f");
+    }
+    if tokens.expires_at.is_some() && tokens.lifetime_seconds.is_some() {
+        sets.push_str(", x = :x, l = :l");
+    }
+    sets
+}
+
+/// An answer without expiry must not inherit the former one.
+fn remove_expiry(tokens: &Tokens) -> &'static str {
+    match (tokens.expires_at, tokens.lifetime_seconds) {
+        (Some(_), Some(_)) => "",
+        _ => ", x, l",
+    }
+}
+
+/// A conditional write, judged.
+pub(super) enum Judged {
+    /// Applied; the attributes asked for.
+    Done(Item),
+    /// The condition failed; the row as it stands.
+    Refused(Item),
+}
+
+pub(super) fn judged(
+    result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+) -> Result<Judged, Error> {
+    match result {
+        Ok(output) => Ok(Judged::Done(output.attributes.unwrap_or_default())),
+        Err(error) => match error.into_service_error() {
+            UpdateItemError::ConditionalCheckFailedException(refused) => {
+                Ok(Judged::Refused(refused.item.unwrap_or_default()))
+            }
+            _ => Err(Error::Unavailable),
+        },
+    }
+}

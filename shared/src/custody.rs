@@ -1,0 +1,165 @@
+//! The conversation with the custodian: typed events over synchronous Lambda invokes.
+//!
+//! Events carry ids, never stored tokens. An event is a hint, the row is the truth: the custodian acts on what it finds.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Receipt;
+use crate::problem::Reason;
+use crate::table::ConnectionKey;
+
+/// What the custodian is asked.
+///
+/// ```json
+/// {"type":"refresh","passport":"demo.acme-cloud","owner":"…","version":3,"rejected":false}
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Exchange the code of a flow whose state was consumed (RFC 6749 section 4.1.3).
+    Exchange {
+        /// Flow id.
+        flow: String,
+        /// The authorization code. Passes through once, is never stored.
+        code: String,
+    },
+    /// Activate the grant of a flow whose completion was consumed by the right caller.
+    Complete {
+        /// Flow id.
+        flow: String,
+    },
+    /// Revoke the grant of a flow that will never be completed.
+    Abandon {
+        /// Flow id.
+        flow: String,
+    },
+    /// Renew an access token.
+    Refresh {
+        /// Which connection.
+        #[serde(flatten)]
+        key: ConnectionKey,
+        /// The version the caller found wanting; a newer one is an answer.
+        version: i64,
+        /// True when an API answered 401 to it although it had not expired.
+        rejected: bool,
+    },
+    /// Revoke what the row says is disconnected.
+    Revoke {
+        /// Which connection.
+        #[serde(flatten)]
+        key: ConnectionKey,
+    },
+}
+
+/// What the custodian says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Answer {
+    /// The account is connected.
+    Connected,
+    /// The grant waits for its completion.
+    AwaitingCompletion,
+    /// The flow was used already, or is unknown.
+    FlowSpent,
+    /// The provider said no. Texts are the provider's: escape and cap before showing.
+    ProviderRefused {
+        /// RFC 6749 error code, or `unreadable_answer`.
+        error: String,
+    },
+    /// The provider did not answer, or not in a way that can be understood.
+    ProviderUnavailable,
+    /// Our own settings are wrong: an operator has to look.
+    Misconfigured,
+    /// A version newer than the one seen is stored.
+    Refreshed {
+        /// Its number.
+        version: i64,
+    },
+    /// Somebody else is renewing: poll the row.
+    InProgress,
+    /// Not now.
+    BackOff {
+        /// Seconds until it may be tried again.
+        retry_after: u64,
+    },
+    /// The account has to be connected (again).
+    AuthenticationRequired {
+        /// Why.
+        reason: Reason,
+    },
+    /// A grant was given up; the receipt where there is a row for one.
+    Revoked {
+        /// What became of it.
+        receipt: Option<Receipt>,
+    },
+    /// Storage or secrets do not answer.
+    Unavailable,
+}
+
+/// The custodian cannot be reached. It may have acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No usable answer.
+    #[error("the custodian does not answer")]
+    Unavailable,
+}
+
+/// Invokes the custodian.
+#[derive(Clone, Debug)]
+pub struct Custodian {
+    client: Client,
+    function: String,
+}
+
+impl Custodian {
+    /// `function`: name or ARN.
+    pub fn new(client: Client, function: &str) -> Self {
+        Self {
+            client,
+            function: function.to_owned(),
+        }
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: whether it acted is told by the row.
+    pub async fn ask(&self, event: &Event) -> Result<Answer, Error> {
+        let payload = serde_json::to_vec(event).map_err(|_| Error::Unavailable)?;
+        let output = self
+            .client
+            .invoke()
+            .function_name(&self.function)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(|_| Error::Unavailable)?;
+        if output.function_error.is_some() {
+            return Err(Error::Unavailable);
+        }
+        let payload = output.payload.ok_or(Error::Unavailable)?;
+        serde_json::from_slice(payload.as_ref()).map_err(|_| Error::Unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_and_answers_travel_as_documented() {
+        let text = r#"{"type":"refresh","passport":"p","owner":"o","version":3,"rejected":false}"#;
+        let event: Event = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        let answer = Answer::AuthenticationRequired {
+            reason: Reason::RotationLost,
+        };
+        let text = serde_json::to_string(&answer).unwrap();
+        assert_eq!(
+            text,
+            r#"{"outcome":"authentication_required","reason":"rotation_lost"}"#
+        );
+    }
+}

@@ -1,0 +1,303 @@
+//! PURE. What an operator has set up: widgets, hosts and passports, as the functions read them.
+//!
+//! The command writes these records (import, `passports add`); the functions only read them. A definition travels as
+//! one JSON document in the `doc` attribute of its item, so that a field can be added without a migration: every
+//! optional field has a default, and an unknown one is ignored.
+//!
+//! Sources: the Appspace advanced guide (bundles, named APIs, passport metadata), RFC 6749, RFC 7009, RFC 9207.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A registered bundle: what a widget may call, and who may call through it.
+///
+/// ```json
+/// {"id":"calendar","name":"Calendar","host":"acme-happeo","origins":["https://app.happeo.com"],
+///  "return_urls":[],"admins":[],"authentications":[…],"apis":[…]}
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Widget {
+    /// The widget's public id: letters, digits, hyphen. Part of every widget URL.
+    pub id: String,
+    /// Display name.
+    #[serde(default)]
+    pub name: String,
+    /// Id of the host whose callers may use the widget; `None` refuses every caller.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Exact web origins (`https://app.example.com`) that browsers may call from.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Exact addresses redirect mode may come back to; empty turns redirect mode off.
+    #[serde(default)]
+    pub return_urls: Vec<String>,
+    /// Who may connect and disconnect organisation-owned connections.
+    #[serde(default)]
+    pub admins: Vec<Admin>,
+    /// The widget's `authentications[]`, by `auth_key`, in the bundle's order.
+    #[serde(default)]
+    pub authentications: Vec<Authentication>,
+    /// The widget's `authenticatedApis[]`, in the bundle's order.
+    #[serde(default)]
+    pub apis: Vec<NamedApi>,
+}
+
+impl Widget {
+    /// The authentication named `auth_key`.
+    pub fn authentication(&self, auth_key: &str) -> Option<&Authentication> {
+        self.authentications
+            .iter()
+            .find(|authentication| authentication.auth_key == auth_key)
+    }
+
+    /// The named API `name`.
+    pub fn api(&self, name: &str) -> Option<&NamedApi> {
+        self.apis.iter().find(|api| api.name == name)
+    }
+
+    /// The configured origin equal to `origin`, byte for byte.
+    pub fn origin(&self, origin: &str) -> Option<&str> {
+        self.origins
+            .iter()
+            .map(String::as_str)
+            .find(|configured| *configured == origin)
+    }
+}
+
+/// One administrator of one organisation, by user id or by the e-mail the host vouches for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Admin {
+    /// The organisation this person administers.
+    pub organisation: String,
+    /// The user's id in the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The user's e-mail, compared without case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// An entry of a widget's `authentications[]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// The key named APIs and URLs refer to.
+    pub auth_key: String,
+    /// Shown to people; the auth key where the bundle has none.
+    #[serde(default)]
+    pub label: String,
+    /// `metadata.passportProvider`: a catalogue id, or `custom:<name>` for a bundled passport.
+    #[serde(default)]
+    pub provider: String,
+    /// The passport it is bound to; `None` until an operator binds one.
+    #[serde(default)]
+    pub passport: Option<String>,
+    /// Who a connection belongs to. Appspace's meaning, one for all, is the default.
+    #[serde(default)]
+    pub owner: OwnerMode,
+    /// Whether the browser may fetch the access token itself.
+    #[serde(default)]
+    pub delivery: Delivery,
+}
+
+/// Who a connection belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerMode {
+    /// Each caller connects an account of their own.
+    User,
+    /// An administrator connects once for everybody of the organisation.
+    #[default]
+    Organisation,
+}
+
+/// Where an access token may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Only into requests the proxy makes.
+    #[default]
+    Server,
+    /// Also to the widget itself, where the passport allows it.
+    Browser,
+}
+
+/// An entry of a widget's `authenticatedApis[]`: the only thing a widget can call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedApi {
+    /// The first argument of `callAuthenticatedAPI`.
+    pub name: String,
+    /// Shown to people.
+    #[serde(default)]
+    pub label: String,
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// Absolute URL with placeholders (design: templates).
+    pub url: String,
+    /// The `auth_key` whose credential is injected.
+    pub authentication_key: String,
+    /// Static headers with placeholders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Static JSON body with placeholders in its strings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<serde_json::Value>,
+    /// True where a repeated call does no harm although its method is not safe (RFC 9110 section 9.2.2).
+    #[serde(default)]
+    pub idempotent: bool,
+    /// Scopes the call needs, where the bundle lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// A space of callers somebody vouches for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// The host's id; defaults to the id of the widget that brought it.
+    pub id: String,
+    /// How callers of this host are verified.
+    #[serde(flatten)]
+    pub kind: HostKind,
+    /// When set, only callers of these organisations are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisations: Option<Vec<String>>,
+    /// False accepts caller JWTs without `exp`. On unless the operator turns it off.
+    #[serde(default = "yes")]
+    pub require_exp: bool,
+}
+
+/// How callers of a host are verified.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum HostKind {
+    /// Happeo widget JWTs: HS256 with the widget's shared secret.
+    Happeo,
+}
+
+/// A provider of the catalogue plus this operator's settings, resolved: the functions never read the catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Passport {
+    /// The passport's id; `{widget}.{name}` for a bundled one.
+    pub id: String,
+    /// Shown to people.
+    pub name: String,
+    /// Catalogue id, or `custom:<name>`.
+    pub provider: String,
+    /// OAuth client id.
+    pub client_id: String,
+    /// How the client authenticates at the token endpoint (RFC 6749 section 2.3).
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
+    /// Authorization endpoint.
+    pub authorize_url: String,
+    /// Token endpoint.
+    pub token_url: String,
+    /// Revocation endpoint (RFC 7009), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_url: Option<String>,
+    /// True where revoking the refresh token ends its access tokens too.
+    #[serde(default)]
+    pub revocation_cascades: bool,
+    /// True where revoking one grant ends every grant of that user and client (Google).
+    #[serde(default)]
+    pub revocation_per_user: bool,
+    /// Called once after connecting, to name the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Scopes asked for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Joins scopes in the authorize URL.
+    #[serde(default = "one_space")]
+    pub scope_separator: String,
+    /// Why PKCE is left off; `None` sends it (RFC 7636, S256).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pkce_off_because: Option<String>,
+    /// The provider's issuer identifier. When set, a callback without the same `iss` is refused (RFC 9207).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Fixed extra parameters of the authorize URL.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub authorize_params: BTreeMap<String, String>,
+    /// True where the scopes are repeated when refreshing (Microsoft).
+    #[serde(default)]
+    pub scope_on_refresh: bool,
+    /// What using a refresh token does to it.
+    #[serde(default)]
+    pub refresh_rotation: RefreshRotation,
+    /// Lifetime of an access token, seconds, where the provider's reply does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_lifetime_default_seconds: Option<u64>,
+    /// Hosts a credential of this passport may be sent to: `host` or `host:port`, lower case.
+    pub api_hosts: Vec<String>,
+    /// Query names only the provider or the proxy may set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved_params: Vec<String>,
+    /// Whether browser delivery is permitted at all.
+    #[serde(default)]
+    pub browser_delivery: bool,
+}
+
+impl Passport {
+    /// Identifies what a stored grant was made with: a change of client or endpoints means connecting again, a change
+    /// of the client secret does not. Compared on read, so no connection has to be rewritten.
+    pub fn config_version(&self) -> String {
+        let parts = [&self.client_id, &self.authorize_url, &self.token_url];
+        crate::digest::short(parts.iter().map(|part| part.as_bytes()))
+    }
+
+    /// The addresses a client secret of this passport may be sent to.
+    pub fn secret_endpoints(&self) -> Vec<String> {
+        let mut endpoints = vec![self.token_url.clone()];
+        endpoints.extend(self.revocation_url.clone());
+        endpoints
+    }
+}
+
+/// Where an account's name comes from: an address and JSONPaths (RFC 9535) into its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Called with the new access token as Bearer.
+    pub url: String,
+    /// Path of the account's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_path: Option<String>,
+    /// Path of the account's e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_path: Option<String>,
+    /// Path of the account's display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_path: Option<String>,
+}
+
+/// Client authentication at the token endpoint (RFC 6749 section 2.3.1). Fixed per passport, never probed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// `client_id` and `client_secret` in the form body.
+    #[default]
+    Body,
+    /// HTTP Basic.
+    Basic,
+    /// A public client: `client_id` in the body, no secret.
+    None,
+}
+
+/// What presenting a refresh token does to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshRotation {
+    /// It dies on use. The safe reading where nothing is declared.
+    #[default]
+    SingleUse,
+    /// It can be presented again.
+    Reusable,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one_space() -> String {
+    " ".to_owned()
+}

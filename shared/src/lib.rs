@@ -1,0 +1,41 @@
+//! Consulate's core: what two functions need, or one outside system.
+//!
+//! Rooms and arrows. PURE rooms do no input or output and take `now` as an argument. EDGE rooms talk to one outside
+//! system each and do not know each other. `http.rs` and `problem.rs` are where errors become answers.
+//!
+//! | room | kind | for |
+//! |---|---|---|
+//! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
+//! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
+//! | [`definitions`], [`connections`], [`flow`], [`table`] | edge | the DynamoDB table |
+//! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
+//! | [`custody`] | edge | Lambda invokes of the custodian |
+//! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
+//! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
+//! | [`caller`], [`http`], [`problem`] | | who calls; what they are answered |
+
+pub mod aws;
+pub mod caller;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod connections;
+pub mod custody;
+pub mod definition;
+pub mod definitions;
+pub mod dial;
+pub mod digest;
+pub mod egress;
+pub mod flow;
+pub mod foundation;
+pub mod http;
+pub mod jwt;
+pub mod log;
+pub mod owner;
+pub mod problem;
+pub mod random;
+pub mod seal;
+pub mod secret;
+pub mod secrets;
+pub mod table;
+pub mod vault;

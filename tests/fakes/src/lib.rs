@@ -1,0 +1,29 @@
+//! The loopback services: everything that is not Consulate, played strictly on 127.0.0.1.
+//!
+//! Used by `consulate dev` (in process) and by the tests. Production code reaches these servers through the AWS SDK and
+//! through its own HTTP client, exactly as it reaches the real ones; nothing here is a trait that production code
+//! implements. The servers are strict rather than obliging: what a real service refuses is refused here.
+//!
+//! | room | plays |
+//! |---|---|
+//! | [`serve`] | listening on a loopback port, stopping, hanging up |
+//! | [`gate`] | who may speak to the AWS-shaped servers |
+//! | [`dynamodb`] | DynamoDB, over the embedded engine, with a request log and faults |
+//! | [`secrets_manager`] | Secrets Manager, in memory or on one private file |
+//! | [`lambda`] | the Lambda invoke API over registered handlers |
+//! | [`provider`] | an OAuth 2 authorization server and the API behind it |
+//!
+//! Nothing here may depend on a function crate or on `consulate-core`.
+
+mod aws_json;
+mod clock;
+mod held;
+mod private_file;
+mod random;
+
+pub mod dynamodb;
+pub mod gate;
+pub mod lambda;
+pub mod provider;
+pub mod secrets_manager;
+pub mod serve;

@@ -1,0 +1,358 @@
+//! The table of steps: what each one runs, what it needs, how its outcome is counted.
+//!
+//! Cheap ones first, so that a slip is known in seconds. A step that is not a test suite counts as one check. Security advisories
+//! (`cargo deny check advisories`) are not among them: they need a database fetched over the network, and a verdict that changes
+//! without a commit has no place in a gate.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::children::{Finished, Room};
+use crate::sources;
+use crate::tally::{self, Tally};
+use crate::tools::{self, Tool};
+
+/// The crates that run on Lambda.
+const FUNCTIONS: [&str; 3] = [
+    "consulate-connect",
+    "consulate-custodian",
+    "consulate-proxy",
+];
+
+/// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
+/// workspace; this asks about each function built alone, as it is for Lambda, with the features it then has.
+const UNLINKED: [(&str, &str); 14] = [
+    ("aws-lc-", "a second crypto library; ring is the one"),
+    ("native-tls ", "a second TLS library; rustls is the one"),
+    ("openssl", "a second TLS library; rustls is the one"),
+    (
+        "rustls v0.21.",
+        "an old TLS stack that some SDK features bring",
+    ),
+    (
+        "hyper v0.14.",
+        "an old HTTP stack that some SDK features bring",
+    ),
+    (
+        "rustls-native-certs ",
+        "reads certificate files at start; roots are compiled in",
+    ),
+    (
+        "reqwest ",
+        "a second HTTP client; the one in consulate-core is guarded",
+    ),
+    (
+        "aws-config ",
+        "credential and endpoint chains that a function does not need",
+    ),
+    ("regex v", "1.5 MB that serde_json_path brings by default"),
+    ("clap ", "belongs to the command"),
+    ("dynoxide-rs ", "the engine is for loopback"),
+    ("consulate v", "functions do not depend on the command"),
+    (
+        "consulate-fakes ",
+        "functions do not depend on test servers",
+    ),
+    (
+        "tokio feature \"full\"",
+        "a function's tokio has the features it names",
+    ),
+];
+
+/// One check or test suite.
+pub struct Step {
+    /// What is typed after `cargo verify`.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Made ready before it runs; without them it fails.
+    pub needs: &'static [Tool],
+    /// Does it.
+    pub run: fn(&Room) -> Outcome,
+}
+
+/// How a step went.
+pub struct Outcome {
+    /// Its checks or tests.
+    pub tally: Tally,
+    /// What to show when one of them failed.
+    pub output: String,
+}
+
+/// Every step, in the order of a full run.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "sources",
+        about: "no file too long, no mark of unfinished work, no address in a lock file",
+        needs: &[],
+        run: |room| Outcome::one(sources::check(room)),
+    },
+    Step {
+        name: "fmt",
+        about: "cargo fmt --all --check",
+        needs: &[],
+        run: |room| {
+            Outcome::one(cargo(
+                room,
+                "fmt",
+                &["fmt", "--all", "--check", "--", "--color", "never"],
+            ))
+        },
+    },
+    Step {
+        name: "tree",
+        about: "what each function links when built alone",
+        needs: &[],
+        run: |room| Outcome::one(tree(room)),
+    },
+    Step {
+        name: "node",
+        about: "node --check on every script",
+        needs: &[Tool::NodePackages],
+        run: |room| Outcome::one(node_syntax(room)),
+    },
+    Step {
+        name: "deny",
+        about: "cargo deny check bans licenses sources",
+        needs: &[Tool::CargoDeny],
+        run: |room| Outcome::one(deny(room)),
+    },
+    Step {
+        name: "clippy",
+        about: "cargo clippy on all targets, warnings denied",
+        needs: &[],
+        run: |room| {
+            let words = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ];
+            Outcome::one(cargo(room, "clippy", &words))
+        },
+    },
+    Step {
+        name: "doc",
+        about: "cargo doc with private items, warnings denied",
+        needs: &[],
+        run: |room| Outcome::one(doc(room)),
+    },
+    Step {
+        name: "test",
+        about: "cargo test --workspace, journeys against other people's parts included",
+        needs: &[Tool::NodePackages],
+        run: |room| {
+            let finished = cargo(
+                room,
+                "test",
+                &["test", "--workspace", "--locked", "--no-fail-fast"],
+            );
+            Outcome::suites(tally::cargo_tests(&finished.output), finished)
+        },
+    },
+    Step {
+        name: "browser",
+        about: "node --test on tests/browser, in a real Chromium",
+        needs: &[Tool::NodePackages, Tool::Chromium],
+        run: browser,
+    },
+];
+
+impl Outcome {
+    /// One check.
+    fn one(finished: Finished) -> Self {
+        Self {
+            tally: Tally::of(finished.success),
+            output: finished.output,
+        }
+    }
+
+    /// Test suites, as they were counted.
+    fn suites(tally: Tally, finished: Finished) -> Self {
+        Self {
+            tally: tally.checked(finished.success),
+            output: finished.output,
+        }
+    }
+}
+
+fn cargo(room: &Room, step: &str, words: &[&str]) -> Finished {
+    room.fresh_log(step);
+    room.cargo(step, words)
+}
+
+fn deny(room: &Room) -> Finished {
+    room.fresh_log("deny");
+    let mut command = Command::new(tools::cargo_deny_path(room));
+    command.args([
+        "--workspace",
+        "--locked",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    room.run("deny", command)
+}
+
+fn doc(room: &Room) -> Finished {
+    room.fresh_log("doc");
+    let mut command = Command::new("cargo");
+    command.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    room.run("doc", command)
+}
+
+/// Looks at each function alone: `--workspace` would answer for features that the command and the tests add.
+fn tree(room: &Room) -> Finished {
+    room.fresh_log("tree");
+    let mut all = Finished {
+        success: true,
+        output: String::new(),
+    };
+    for function in FUNCTIONS {
+        let words = [
+            "tree",
+            "--locked",
+            "--package",
+            function,
+            "--edges",
+            "normal,features",
+            "--prefix",
+            "none",
+        ];
+        let finished = room.cargo("tree", &words);
+        let complaints = if finished.success {
+            linked(function, &finished.output)
+        } else {
+            vec![finished.output]
+        };
+        all.success &= complaints.is_empty();
+        for complaint in complaints {
+            all.output.push_str(&complaint);
+            all.output.push('\n');
+        }
+    }
+    all
+}
+
+/// What a function's tree holds and should not, one sentence each.
+fn linked(function: &str, tree: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (unwanted, why) in UNLINKED {
+        if let Some(line) = tree.lines().find(|line| line.starts_with(unwanted)) {
+            complaints.push(format!("{function} links {line}: {why}"));
+        }
+    }
+    for other in FUNCTIONS.iter().filter(|other| **other != function) {
+        if tree.lines().any(|line| line.starts_with(other)) {
+            complaints.push(format!(
+                "{function} depends on {other}: functions never depend on each other"
+            ));
+        }
+    }
+    complaints
+}
+
+fn node_syntax(room: &Room) -> Finished {
+    room.fresh_log("node");
+    let files = match sources::tracked(room) {
+        Ok(files) => files,
+        Err(error) => {
+            return Finished {
+                success: false,
+                output: format!("git ls-files: {error}"),
+            };
+        }
+    };
+    let mut all = Finished {
+        success: true,
+        output: String::new(),
+    };
+    let is_script = |path: &&PathBuf| {
+        matches!(
+            path.extension().and_then(|end| end.to_str()),
+            Some("mjs" | "js")
+        )
+    };
+    for path in files.iter().filter(is_script) {
+        let mut node = Command::new("node");
+        node.arg("--check").arg(path);
+        let finished = room.run("node", node);
+        all.success &= finished.success;
+        all.output.push_str(&finished.output);
+    }
+    all
+}
+
+/// Runs the browser tests; a folder without any counts nothing.
+fn browser(room: &Room) -> Outcome {
+    room.fresh_log("browser");
+    let tests = browser_tests(room);
+    if tests.is_empty() {
+        return Outcome {
+            tally: Tally::default(),
+            output: String::new(),
+        };
+    }
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=tap"]).args(&tests);
+    if let Some(chromium) = tools::chromium_path() {
+        node.env("CHROMIUM", chromium);
+    }
+    let finished = room.run("browser", node);
+    Outcome::suites(tally::node_tests(&finished.output), finished)
+}
+
+/// `tests/browser/*.test.mjs`, by name.
+fn browser_tests(room: &Room) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(room.root().join("tests/browser"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.mjs");
+    let mut tests: Vec<_> = entries.map(|entry| entry.path()).filter(is_test).collect();
+    tests.sort();
+    tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lean_tree_raises_no_complaint() {
+        let tree = "consulate-proxy v0.1.0 (/x)\nhyper v1.12.0\nrustls v0.23.46\nring v0.17.14\ntokio feature \"rt\"";
+        assert_eq!(linked("consulate-proxy", tree), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unwanted_crate_is_named_with_the_reason() {
+        let complaints = linked("consulate-proxy", "hyper v0.14.32\naws-lc-sys v0.30.0");
+        assert_eq!(complaints.len(), 2);
+        assert!(
+            complaints
+                .iter()
+                .any(|line| line.contains("aws-lc-sys v0.30.0")),
+            "{complaints:?}"
+        );
+    }
+
+    #[test]
+    fn a_function_that_depends_on_another_is_named() {
+        let complaints = linked(
+            "consulate-proxy",
+            "consulate-proxy v0.1.0 (/x)\nconsulate-connect v0.1.0 (/x)",
+        );
+        assert_eq!(complaints.len(), 1);
+    }
+}
