@@ -12,3 +12,4 @@
 pub mod bundle;
 pub mod catalogue;
 pub mod demo;
+pub mod operator;

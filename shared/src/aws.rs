@@ -9,7 +9,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -54,15 +55,8 @@ impl Aws {
 
     /// Over any connector.
     pub fn over(config: AwsConfig, dial: Arc<dyn Dial>, clock: Clock) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(Dialer(dial));
         let skew = Skew::default();
-        let http = AwsHttp {
-            client,
-            clock,
-            skew: skew.clone(),
-        };
+        let http = AwsHttp::over(dial, clock, skew.clone());
         Self { http, config, skew }
     }
 
@@ -152,6 +146,12 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
+/// Our HTTP client for SDK settings that are made elsewhere: the command takes its credentials from the SDK's own chain.
+pub fn sdk_http(tls: Arc<ClientConfig>, clock: Clock) -> SharedHttpClient {
+    let sockets = Arc::new(Sockets::new(GaiResolver::new(), tls));
+    SharedHttpClient::new(AwsHttp::over(sockets, clock, Skew::default()))
+}
+
 /// Milliseconds this machine's clock is ahead of AWS's, from the `Date` of the last answer. Every answer of the table
 /// carries one; its resolution is a second.
 #[derive(Clone, Debug, Default)]
@@ -180,6 +180,19 @@ struct AwsHttp {
     client: Client<Dialer, SdkBody>,
     clock: Clock,
     skew: Skew,
+}
+
+impl AwsHttp {
+    fn over(dial: Arc<dyn Dial>, clock: Clock, skew: Skew) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(Dialer(dial));
+        Self {
+            client,
+            clock,
+            skew,
+        }
+    }
 }
 
 impl std::fmt::Debug for AwsHttp {

@@ -38,4 +38,5 @@ pub mod seal;
 pub mod secret;
 pub mod secrets;
 pub mod table;
+pub mod template;
 pub mod vault;

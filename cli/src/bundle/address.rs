@@ -115,11 +115,11 @@ pub(super) fn api_host(text: &str) -> Result<String, Fault> {
         .map_err(|_| refused())
 }
 
-/// The host of `url` as `api_hosts` writes it.
+/// The host of `url` as `api_hosts` writes it: the port is left out where it is the scheme's own.
 fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default().trim_end_matches('.');
-    match url.port_or_known_default() {
-        Some(443) | None => name.to_owned(),
+    match url.port() {
+        None => name.to_owned(),
         Some(port) => format!("{name}:{port}"),
     }
 }

@@ -102,6 +102,11 @@ impl<'d> Object<'d> {
         self.document.place(&self.path)
     }
 
+    /// JSON path of the object.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// JSON path of `key`.
     pub fn path_of(&self, key: &str) -> String {
         format!("{}.{key}", self.path)

@@ -116,11 +116,10 @@ impl Findings {
             .push(Finding::new(code, severity, place, &message, &cure));
     }
 
-    /// True where the import must be refused.
-    pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+    /// How many of them refuse the import.
+    pub fn errors(&self) -> usize {
+        let errors = |finding: &&Finding| finding.severity == Severity::Error;
+        self.0.iter().filter(errors).count()
     }
 
     /// Everything found, errors first.

@@ -89,7 +89,7 @@ pub fn import(
     let mut findings = Findings::default();
     let import = judge(source, options, catalogue, &mut findings);
     match import {
-        Some(mut import) if !findings.has_errors() => {
+        Some(mut import) if findings.errors() == 0 => {
             if let Some(finding) = too_large_to_store(&import.widget) {
                 return Err(vec![finding]);
             }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consulate_core::definition::NamedApi;
 use consulate_core::egress::LoopbackExceptions;
+use consulate_core::template::ApiTemplate;
 use serde_json::Value;
 
 use super::address;
@@ -16,7 +17,8 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const LONGEST_NAME: usize = 128;
 
 /// Headers that belong to the connection or to whoever forwards, never to a bundle.
-const FORBIDDEN_HEADERS: [&str; 14] = [
+const FORBIDDEN_HEADERS: [&str; 15] = [
+    "accept-encoding",
     "connection",
     "content-length",
     "cookie",
@@ -53,6 +55,7 @@ pub(super) fn read(
     exceptions: &LoopbackExceptions,
     findings: &mut Findings,
 ) -> Option<DeclaredApi> {
+    let before = findings.errors();
     let name = entry.required("name", findings);
     let url = entry.required("url", findings);
     let method = entry
@@ -61,7 +64,10 @@ pub(super) fn read(
     let key = entry.required("authenticationKey", findings);
     let label = entry.string("label", findings);
     let headers = entry.string_map("headers", findings).unwrap_or_default();
-    let body = entry.value("body").cloned();
+    let body = entry
+        .value("body")
+        .filter(|body| !is_empty(body) || method.as_deref() != Some("GET"))
+        .cloned();
     entry.warn_unknown(&[], findings);
 
     if label.is_none() && !entry.has("label") {
@@ -100,7 +106,7 @@ pub(super) fn read(
     judge_body(entry, body.as_ref(), method.as_deref(), findings);
 
     let name = name?;
-    Some(DeclaredApi {
+    let declared = DeclaredApi {
         host,
         url_place: entry.place("url"),
         key_place: entry.place("authenticationKey"),
@@ -115,7 +121,41 @@ pub(super) fn read(
             idempotent: false,
             scopes: Vec::new(),
         },
-    })
+    };
+    if findings.errors() == before {
+        judge_template(entry, &declared, findings);
+    }
+    Some(declared)
+}
+
+/// What the proxy will do with the definition, done once here: a template that does not compile is never stored, and
+/// the host judged at import is the host the proxy compares.
+fn judge_template(entry: &Object<'_>, declared: &DeclaredApi, findings: &mut Findings) {
+    // The provider's reserved names bear on what a caller may send, not on whether the definition is sound.
+    match ApiTemplate::compile(&declared.api, &[]) {
+        Ok(template) if declared.host.as_deref() == Some(template.host()) => {}
+        Ok(_) => findings.error(
+            "url_invalid",
+            entry.place("url"),
+            format!("{} spells its host in an unusual way", entry.path_of("url")),
+            "Write the host plainly, without percent-encoding or unusual numbers.",
+        ),
+        Err(error) => {
+            let field = error.field.split('.').next().unwrap_or_default();
+            findings.error(
+                "template_invalid",
+                entry.place(field),
+                format!("{}.{} {}", entry.path(), error.field, error.message),
+                "Use {param.NAME}, {user.id}, {user.email} and {organisation.id}, and {authorization.KEY.token} in headers.",
+            );
+        }
+    }
+}
+
+/// `{}` and `[]`: some bundles write them where there is no body.
+fn is_empty(body: &Value) -> bool {
+    body.as_object().is_some_and(|members| members.is_empty())
+        || body.as_array().is_some_and(|items| items.is_empty())
 }
 
 fn is_api_name(name: &str) -> bool {
@@ -149,10 +189,10 @@ fn judge_headers(
     findings: &mut Findings,
 ) {
     let mut seen = BTreeSet::new();
-    let mut injected = false;
     let mut literal = false;
     for (name, value) in headers {
-        let lower = name.to_ascii_lowercase();
+        // Some servers read an underscore as a hyphen.
+        let lower = name.to_ascii_lowercase().replace('_', "-");
         let mut refuse = |code, message: String, cure: &str| {
             findings.error(code, entry.place("headers"), message, cure)
         };
@@ -189,9 +229,7 @@ fn judge_headers(
             );
         }
         for inner in placeholders(value).filter(|inner| inner.starts_with("authorization.")) {
-            if inner == format!("authorization.{own}.token") {
-                injected = true;
-            } else {
+            if inner != format!("authorization.{own}.token") {
                 refuse(
                     "authorization_foreign",
                     format!(
@@ -209,13 +247,6 @@ fn judge_headers(
             entry.place("headers"),
             "the Authorization header is written out: whoever has the bundle has the credential",
             "Use \"Bearer {authorization.KEY.token}\" and let the credential be injected.",
-        );
-    } else if !injected {
-        findings.warning(
-            "credential_unused",
-            entry.place("headers"),
-            "no header asks for the credential: the call goes out without one",
-            "Add the header \"Authorization\": \"Bearer {authorization.KEY.token}\".",
         );
     }
 }
@@ -241,12 +272,11 @@ fn judge_body(
             format!("{} must be an object or a list", entry.path_of("body")),
             "Write the JSON body itself, not text that holds it.",
         );
-    }
-    if method == Some("GET") {
-        findings.warning(
+    } else if method == Some("GET") {
+        findings.error(
             "body_on_get",
             entry.place("body"),
-            "a GET request has a body; many servers refuse that",
+            "a GET request has a body",
             "Take the body out, or use another method.",
         );
     }

@@ -55,9 +55,12 @@
   });
 
   form.addEventListener("submit", (event) => {
-    if (button.disabled) event.preventDefault();
+    if (button.disabled) {
+      event.preventDefault();
+      return;
+    }
     sent = true;
-    show();
+    setTimeout(show); // not before the browser has collected the form
   });
   document.addEventListener("visibilitychange", cameIntoView);
   window.addEventListener("pageshow", () => { sent = false; cameIntoView(); });

@@ -44,12 +44,18 @@ impl Asset {
 
 /// `GET /v1/connect/assets/{file}`.
 pub(crate) async fn file(Path(file): Path<String>) -> Response {
-    let Some(asset) = [&HANDSHAKE, &RESULT, &STYLE].into_iter().find(|asset| asset.name == file) else {
+    let Some(asset) = [&HANDSHAKE, &RESULT, &STYLE]
+        .into_iter()
+        .find(|asset| asset.name == file)
+    else {
         return Problem::new(Code::NotFound, "No file of this name.").into_response();
     };
     let mut response = asset.content.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(asset.content_type),
+    );
     let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
     headers.insert(header::CACHE_CONTROL, kept);
     response

@@ -31,7 +31,11 @@ const OURS: [&str; 7] = [
     "response_mode",
 ];
 /// Unreserved characters (RFC 3986 section 2.3) stay as they are in a path segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// Kind of digest a flow cookie is stored as.
 pub(crate) const FLOW_COOKIE: &str = "flow cookie";
 
@@ -88,7 +92,10 @@ impl Departure {
     /// A page that says why not.
     pub(crate) async fn depart(self, state: &State, now: Timestamp) -> Result<Response, Refusal> {
         let expires_at = now.plus_seconds(STATE_SECONDS);
-        state.flows.begin(&self.flow, &self.state, &self.verifier, expires_at).await?;
+        state
+            .flows
+            .begin(&self.flow, &self.state, &self.verifier, expires_at)
+            .await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
         let headers = response.headers_mut();
@@ -103,11 +110,18 @@ impl Departure {
 
 /// The one redirect URI of a passport. From configuration only.
 pub(crate) fn redirect_uri(base_url: &str, passport: &str) -> String {
-    format!("{base_url}/v1/callback/{}", utf8_percent_encode(passport, SEGMENT))
+    format!(
+        "{base_url}/v1/callback/{}",
+        utf8_percent_encode(passport, SEGMENT)
+    )
 }
 
 /// The authorize URL and the PKCE verifier. The verifier of a passport without PKCE fits no challenge and is never sent.
-fn authorize_url(passport: &Passport, redirect_uri: &str, csrf: &str) -> Result<(Url, String), UnusableAddress> {
+fn authorize_url(
+    passport: &Passport,
+    redirect_uri: &str,
+    csrf: &str,
+) -> Result<(Url, String), UnusableAddress> {
     let endpoint = endpoint(passport)?;
     let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| UnusableAddress)?;
     let client = BasicClient::new(ClientId::new(passport.client_id.clone()))
@@ -138,7 +152,9 @@ fn endpoint(passport: &Passport) -> Result<Url, UnusableAddress> {
     }
     let fixed: Vec<(String, String)> = url
         .query_pairs()
-        .filter(|(name, _)| !is_ours(passport, name) && !passport.authorize_params.contains_key(name.as_ref()))
+        .filter(|(name, _)| {
+            !is_ours(passport, name) && !passport.authorize_params.contains_key(name.as_ref())
+        })
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     url.set_fragment(None);
@@ -178,12 +194,23 @@ mod tests {
     }
 
     fn params(passport: &Passport) -> Vec<(String, String)> {
-        let (url, _) = authorize_url(passport, "https://consulate.example/v1/callback/demo.acme", "the state").unwrap();
-        url.query_pairs().map(|(n, v)| (n.into_owned(), v.into_owned())).collect()
+        let (url, _) = authorize_url(
+            passport,
+            "https://consulate.example/v1/callback/demo.acme",
+            "the state",
+        )
+        .unwrap();
+        url.query_pairs()
+            .map(|(n, v)| (n.into_owned(), v.into_owned()))
+            .collect()
     }
 
     fn only(params: &[(String, String)], name: &str) -> String {
-        let values: Vec<_> = params.iter().filter(|(n, _)| n == name).map(|(_, v)| v).collect();
+        let values: Vec<_> = params
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, v)| v)
+            .collect();
         assert_eq!(values.len(), 1, "{name} in {params:?}");
         values[0].clone()
     }
@@ -193,7 +220,10 @@ mod tests {
         let params = params(&passport(serde_json::json!({})));
         assert_eq!(only(&params, "response_type"), "code");
         assert_eq!(only(&params, "client_id"), "client & co");
-        assert_eq!(only(&params, "redirect_uri"), "https://consulate.example/v1/callback/demo.acme");
+        assert_eq!(
+            only(&params, "redirect_uri"),
+            "https://consulate.example/v1/callback/demo.acme"
+        );
         assert_eq!(only(&params, "state"), "the state");
         assert_eq!(only(&params, "scope"), "calendar.read offline");
         assert_eq!(only(&params, "code_challenge_method"), "S256");
@@ -204,17 +234,30 @@ mod tests {
     #[test]
     fn the_challenge_is_of_the_verifier() {
         let passport = passport(serde_json::json!({}));
-        let (url, verifier) = authorize_url(&passport, "https://c.example/v1/callback/x", "s").unwrap();
+        let (url, verifier) =
+            authorize_url(&passport, "https://c.example/v1/callback/x", "s").unwrap();
         assert!(verifier.len() >= 43);
-        let expected = PkceCodeChallenge::from_code_verifier_sha256(&oauth2::PkceCodeVerifier::new(verifier));
-        let sent = url.query_pairs().find(|(name, _)| name == "code_challenge").unwrap().1.into_owned();
+        let expected =
+            PkceCodeChallenge::from_code_verifier_sha256(&oauth2::PkceCodeVerifier::new(verifier));
+        let sent = url
+            .query_pairs()
+            .find(|(name, _)| name == "code_challenge")
+            .unwrap()
+            .1
+            .into_owned();
         assert_eq!(sent, expected.as_str());
     }
 
     #[test]
     fn pkce_is_left_off_only_with_a_written_reason() {
-        let params = params(&passport(serde_json::json!({"pkce_off_because": "it makes the app public for good"})));
-        assert!(params.iter().all(|(name, _)| !name.starts_with("code_challenge")));
+        let params = params(&passport(
+            serde_json::json!({"pkce_off_because": "it makes the app public for good"}),
+        ));
+        assert!(
+            params
+                .iter()
+                .all(|(name, _)| !name.starts_with("code_challenge"))
+        );
     }
 
     #[test]
@@ -236,21 +279,38 @@ mod tests {
         assert_eq!(only(&params, "response_type"), "code");
         assert_eq!(only(&params, "state"), "the state");
         assert_eq!(only(&params, "code_challenge_method"), "S256");
-        assert_eq!(only(&params, "redirect_uri"), "https://consulate.example/v1/callback/demo.acme");
+        assert_eq!(
+            only(&params, "redirect_uri"),
+            "https://consulate.example/v1/callback/demo.acme"
+        );
         assert_eq!(only(&params, "scope"), "calendar.read offline");
     }
 
     #[test]
     fn an_authorize_address_that_is_not_http_is_unusable() {
-        for address in ["javascript:alert(1)", "data:text/html,x", "not an address", ""] {
+        for address in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "not an address",
+            "",
+        ] {
             let passport = passport(serde_json::json!({"authorize_url": address}));
-            assert!(authorize_url(&passport, "https://c.example/v1/callback/x", "s").is_err(), "{address}");
+            assert!(
+                authorize_url(&passport, "https://c.example/v1/callback/x", "s").is_err(),
+                "{address}"
+            );
         }
     }
 
     #[test]
     fn a_redirect_uri_has_one_segment_per_passport() {
-        assert_eq!(redirect_uri("https://c.example", "demo.acme-cloud"), "https://c.example/v1/callback/demo.acme-cloud");
-        assert_eq!(redirect_uri("https://c.example", "a/../b?c#d e"), "https://c.example/v1/callback/a%2F..%2Fb%3Fc%23d%20e");
+        assert_eq!(
+            redirect_uri("https://c.example", "demo.acme-cloud"),
+            "https://c.example/v1/callback/demo.acme-cloud"
+        );
+        assert_eq!(
+            redirect_uri("https://c.example", "a/../b?c#d e"),
+            "https://c.example/v1/callback/a%2F..%2Fb%3Fc%23d%20e"
+        );
     }
 }

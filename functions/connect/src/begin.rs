@@ -20,19 +20,34 @@ struct Link {
 }
 
 /// 201 `{"connect_url","expires_at"}`.
-pub(crate) async fn begin(extract::State(state): extract::State<State>, target: Target, body: JsonObject) -> Response {
+pub(crate) async fn begin(
+    extract::State(state): extract::State<State>,
+    target: Target,
+    body: JsonObject,
+) -> Response {
     let fields = target.fields();
     match ticket(&state, &target, &body).await {
-        Ok((link, mode)) => logged(json(StatusCode::CREATED, &link), fields.with("mode", mode).with("outcome", "ticket")),
+        Ok((link, mode)) => logged(
+            json(StatusCode::CREATED, &link),
+            fields.with("mode", mode).with("outcome", "ticket"),
+        ),
         Err(problem) => logged(problem.into_response(), fields),
     }
 }
 
-async fn ticket(state: &State, target: &Target, body: &JsonObject) -> Result<(Link, Mode), Problem> {
+async fn ticket(
+    state: &State,
+    target: &Target,
+    body: &JsonObject,
+) -> Result<(Link, Mode), Problem> {
     target.may_change()?;
     let passport = target.passport(state).await?;
     body.only(&["mode", "return_to"])?;
-    let (mode, return_to) = way_back(&target.who.widget, body.text("mode")?, body.text("return_to")?)?;
+    let (mode, return_to) = way_back(
+        &target.who.widget,
+        body.text("mode")?,
+        body.text("return_to")?,
+    )?;
     let caller = &target.who.caller;
     let ask = Ask {
         widget: target.who.widget.id.clone(),
@@ -49,23 +64,43 @@ async fn ticket(state: &State, target: &Target, body: &JsonObject) -> Result<(Li
     let expires_at = state.clock.now().plus_seconds(TICKET_SECONDS);
     state.flows.put_ticket(&ticket, &ask, expires_at).await?;
     let connect_url = format!("{}/v1/connect/{ticket}", state.base_url);
-    Ok((Link { connect_url, expires_at }, mode))
+    Ok((
+        Link {
+            connect_url,
+            expires_at,
+        },
+        mode,
+    ))
 }
 
 /// PURE. How the browser comes back: an address is taken from the widget's list or not at all.
-fn way_back(widget: &Widget, mode: Option<&str>, return_to: Option<&str>) -> Result<(Mode, Option<String>), Problem> {
-    let refuse = |field: &str, detail: &str| Err(Problem::new(Code::RequestInvalid, detail).field(field));
+fn way_back(
+    widget: &Widget,
+    mode: Option<&str>,
+    return_to: Option<&str>,
+) -> Result<(Mode, Option<String>), Problem> {
+    let refuse =
+        |field: &str, detail: &str| Err(Problem::new(Code::RequestInvalid, detail).field(field));
     match (mode.unwrap_or("popup"), return_to) {
         ("popup", None) => Ok((Mode::Popup, None)),
-        ("popup", Some(_)) => refuse("return_to", "Popup mode comes back by itself: `return_to` is for redirect mode."),
-        ("redirect", _) if widget.return_urls.is_empty() => {
-            refuse("return_to", "Redirect mode is off: the widget has no `return_urls`.")
-        }
+        ("popup", Some(_)) => refuse(
+            "return_to",
+            "Popup mode comes back by itself: `return_to` is for redirect mode.",
+        ),
+        ("redirect", _) if widget.return_urls.is_empty() => refuse(
+            "return_to",
+            "Redirect mode is off: the widget has no `return_urls`.",
+        ),
         ("redirect", None) => refuse("return_to", "Redirect mode needs `return_to`."),
-        ("redirect", Some(wanted)) => match widget.return_urls.iter().find(|listed| *listed == wanted) {
-            Some(listed) => Ok((Mode::Redirect, Some(listed.clone()))),
-            None => refuse("return_to", "`return_to` must be exactly one of the widget's `return_urls`."),
-        },
+        ("redirect", Some(wanted)) => {
+            match widget.return_urls.iter().find(|listed| *listed == wanted) {
+                Some(listed) => Ok((Mode::Redirect, Some(listed.clone()))),
+                None => refuse(
+                    "return_to",
+                    "`return_to` must be exactly one of the widget's `return_urls`.",
+                ),
+            }
+        }
         _ => refuse("mode", "`mode` is `popup` or `redirect`."),
     }
 }
@@ -89,19 +124,39 @@ mod tests {
     fn redirect_comes_back_to_a_listed_address_byte_for_byte() {
         let widget = widget(&["https://app.example/back"]);
         let back = way_back(&widget, Some("redirect"), Some("https://app.example/back")).unwrap();
-        assert_eq!(back, (Mode::Redirect, Some("https://app.example/back".to_owned())));
+        assert_eq!(
+            back,
+            (Mode::Redirect, Some("https://app.example/back".to_owned()))
+        );
         for elsewhere in [
-            "https://app.example/back/", "https://app.example/back?x", "https://app.example/back#x",
-            "https://APP.example/back", "https://app.example/back/../other", "https://evil.example/", "//app.example/back",
-            "https://app.example/back@evil.example", "javascript:alert(1)", "",
+            "https://app.example/back/",
+            "https://app.example/back?x",
+            "https://app.example/back#x",
+            "https://APP.example/back",
+            "https://app.example/back/../other",
+            "https://evil.example/",
+            "//app.example/back",
+            "https://app.example/back@evil.example",
+            "javascript:alert(1)",
+            "",
         ] {
-            assert!(way_back(&widget, Some("redirect"), Some(elsewhere)).is_err(), "{elsewhere}");
+            assert!(
+                way_back(&widget, Some("redirect"), Some(elsewhere)).is_err(),
+                "{elsewhere}"
+            );
         }
     }
 
     #[test]
     fn redirect_is_off_without_a_list() {
-        assert!(way_back(&widget(&[]), Some("redirect"), Some("https://app.example/back")).is_err());
+        assert!(
+            way_back(
+                &widget(&[]),
+                Some("redirect"),
+                Some("https://app.example/back")
+            )
+            .is_err()
+        );
         assert!(way_back(&widget(&["https://a.example"]), Some("redirect"), None).is_err());
         assert!(way_back(&widget(&["https://a.example"]), Some("tab"), None).is_err());
     }

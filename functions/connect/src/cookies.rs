@@ -32,15 +32,25 @@ fn first(text: &str, characters: usize) -> &str {
 }
 
 /// `Set-Cookie` for `value`, which is of cookie characters; `None` if it is not.
-pub(crate) fn set(name: &str, value: &str, same_site: SameSite, seconds: i64) -> Option<HeaderValue> {
+pub(crate) fn set(
+    name: &str,
+    value: &str,
+    same_site: SameSite,
+    seconds: i64,
+) -> Option<HeaderValue> {
     let same_site = match same_site {
         SameSite::Strict => "Strict",
         SameSite::Lax => "Lax",
     };
-    if value.bytes().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b';' | b',' | b'"' | b'\\')) {
+    if value
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || matches!(byte, b';' | b',' | b'"' | b'\\'))
+    {
         return None;
     }
-    let cookie = format!("{name}={value}; Secure; HttpOnly; SameSite={same_site}; Path=/; Max-Age={seconds}");
+    let cookie = format!(
+        "{name}={value}; Secure; HttpOnly; SameSite={same_site}; Path=/; Max-Age={seconds}"
+    );
     HeaderValue::from_str(&cookie).ok()
 }
 
@@ -60,7 +70,11 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter(|(sent, _)| *sent == name)
         .map(|(_, value)| value);
     let value = values.next()?;
-    values.next().is_none().then_some(value).filter(|value| !value.is_empty())
+    values
+        .next()
+        .is_none()
+        .then_some(value)
+        .filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -93,7 +107,13 @@ mod tests {
 
     #[test]
     fn every_cookie_is_bound_to_this_host_and_hidden_from_scripts() {
-        let cookie = set(&flow_cookie("AAAAAAAAAAAAAAAAAAAAAA"), "v", SameSite::Lax, 600).unwrap();
+        let cookie = set(
+            &flow_cookie("AAAAAAAAAAAAAAAAAAAAAA"),
+            "v",
+            SameSite::Lax,
+            600,
+        )
+        .unwrap();
         assert_eq!(
             cookie.to_str().unwrap(),
             "__Host-consulate-flow-AAAAAAAAAAAAAAAA=v; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=600"

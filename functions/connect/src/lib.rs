@@ -90,14 +90,25 @@ pub fn router(state: State) -> Router {
             "/v1/widgets/{widget}/connections/{auth_key}",
             get(status::one).delete(disconnect::disconnect),
         )
-        .route("/v1/widgets/{widget}/connections/{auth_key}/connect", post(begin::begin))
-        .route("/v1/widgets/{widget}/connections/{auth_key}/complete", post(complete::complete))
+        .route(
+            "/v1/widgets/{widget}/connections/{auth_key}/connect",
+            post(begin::begin),
+        )
+        .route(
+            "/v1/widgets/{widget}/connections/{auth_key}/complete",
+            post(complete::complete),
+        )
         .route(
             "/v1/connect/{ticket}",
-            get(handshake::open).post(handshake::confirm).head(nothing_happens),
+            get(handshake::open)
+                .post(handshake::confirm)
+                .head(nothing_happens),
         )
         .route("/v1/connect/assets/{file}", get(assets::file))
-        .route("/v1/callback/{passport}", get(callback::callback).head(nothing_happens))
+        .route(
+            "/v1/callback/{passport}",
+            get(callback::callback).head(nothing_happens),
+        )
         .route("/v1/connected", get(outcome::result_page))
         .with_state(state);
     consulate_core::http::edge(routes, "connect", definitions)

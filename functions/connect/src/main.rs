@@ -15,7 +15,11 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn with_request_id(mut request: Request) -> Request {
-    if let Some(id) = request.extensions().get::<Context>().map(|context| context.request_id.clone()) {
+    if let Some(id) = request
+        .extensions()
+        .get::<Context>()
+        .map(|context| context.request_id.clone())
+    {
         request.extensions_mut().insert(RequestId(id));
     }
     request

@@ -37,7 +37,10 @@ impl Page<'_> {
             .map(|(name, value)| format!(" data-{name}=\"{}\"", escape(value)))
             .collect();
         let script = self.script.map_or_else(String::new, |script| {
-            format!("<script src=\"{}\" defer></script>", escape(&script.address(base_url)))
+            format!(
+                "<script src=\"{}\" defer></script>",
+                escape(&script.address(base_url))
+            )
         });
         let html = format!(
             "<!doctype html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
@@ -84,7 +87,11 @@ impl Refusal {
 
     /// The answer.
     pub(crate) fn into_answer(self, base_url: &str) -> Response {
-        let main = format!("<h1>{}</h1><p>{}</p>", escape(texts::NOT_POSSIBLE), escape(self.why));
+        let main = format!(
+            "<h1>{}</h1><p>{}</p>",
+            escape(texts::NOT_POSSIBLE),
+            escape(self.why)
+        );
         let page = Page {
             status: self.code.status(),
             title: texts::NOT_POSSIBLE,
@@ -94,7 +101,9 @@ impl Refusal {
             main: &main,
         };
         let mut response = page.into_answer(base_url);
-        response.extensions_mut().insert(Fields::new().with("code", self.code));
+        response
+            .extensions_mut()
+            .insert(Fields::new().with("code", self.code));
         response
     }
 }
@@ -157,7 +166,10 @@ mod tests {
 
     #[test]
     fn a_value_is_escaped_and_never_a_template() {
-        assert_eq!(fill("User {user} of {o}.", &[("user", "{o}<b>"), ("o", "acme")]), "User {o}&lt;b&gt; of acme.");
+        assert_eq!(
+            fill("User {user} of {o}.", &[("user", "{o}<b>"), ("o", "acme")]),
+            "User {o}&lt;b&gt; of acme."
+        );
         assert_eq!(fill("{unknown}!", &[]), "!");
     }
 
@@ -172,7 +184,9 @@ mod tests {
             main: "",
         };
         let response = page.into_answer("https://c.example");
-        let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
         assert_eq!(
             policy,
             "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"

@@ -85,8 +85,13 @@ pub(crate) async fn list(
 /// `GET …/connections/{auth_key}`.
 pub(crate) async fn one(extract::State(state): extract::State<State>, target: Target) -> Response {
     let fields = target.fields();
-    let answer = of(&state, &target).await.map(|document| json(StatusCode::OK, &document));
-    logged(answer.unwrap_or_else(axum::response::IntoResponse::into_response), fields)
+    let answer = of(&state, &target)
+        .await
+        .map(|document| json(StatusCode::OK, &document));
+    logged(
+        answer.unwrap_or_else(axum::response::IntoResponse::into_response),
+        fields,
+    )
 }
 
 /// The status document of one authentication, as it stands now.
@@ -124,7 +129,9 @@ async fn documents(
         .iter()
         .zip(&passports)
         .map(|(authentication, passport)| {
-            let bound = passport.as_deref().map(|passport| (passport, known.next().flatten()));
+            let bound = passport
+                .as_deref()
+                .map(|passport| (passport, known.next().flatten()));
             document(&who.widget, authentication, bound, now)
         })
         .collect())
@@ -142,7 +149,10 @@ fn document(
     let disconnected = status == Standing::Disconnected;
     // Who was connected is nobody's business after a disconnect.
     let details = details.filter(|_| !disconnected);
-    let scopes = details.as_ref().map(|details| details.scopes.clone()).unwrap_or_default();
+    let scopes = details
+        .as_ref()
+        .map(|details| details.scopes.clone())
+        .unwrap_or_default();
     Document {
         auth_key: authentication.auth_key.clone(),
         label: authentication.label.clone(),
@@ -153,13 +163,17 @@ fn document(
         status,
         reason,
         account: details.and_then(|details| details.account),
-        connected_at: connection.as_ref().map(|connection| connection.connected_at),
+        connected_at: connection
+            .as_ref()
+            .map(|connection| connection.connected_at),
         expires_at: connection
             .as_ref()
             .filter(|_| !disconnected)
             .and_then(|connection| connection.expires_at),
         reauthorise_by: None,
-        revocation: connection.filter(|_| disconnected).and_then(|connection| connection.receipt),
+        revocation: connection
+            .filter(|_| disconnected)
+            .and_then(|connection| connection.receipt),
         apis: widget
             .apis
             .iter()
@@ -170,7 +184,10 @@ fn document(
     }
 }
 
-fn standing(bound: Option<&(&Passport, Option<Known>)>, now: Timestamp) -> (Standing, Option<Reason>) {
+fn standing(
+    bound: Option<&(&Passport, Option<Known>)>,
+    now: Timestamp,
+) -> (Standing, Option<Reason>) {
     let Some((passport, known)) = bound else {
         return (Standing::NotConnected, Some(Reason::NotBound));
     };
@@ -181,17 +198,25 @@ fn standing(bound: Option<&(&Passport, Option<Known>)>, now: Timestamp) -> (Stan
         Err(Reason::Disconnected) => (Standing::Disconnected, Some(Reason::Disconnected)),
         Err(reason) => (Standing::NeedsReauthorisation, Some(reason)),
         // Nobody can renew it: only the person can.
-        Ok(()) if connection.refresh_token.is_none() && !connection.is_fresh(now) => {
-            (Standing::NeedsReauthorisation, Some(Reason::ProviderRefused))
-        }
+        Ok(()) if connection.refresh_token.is_none() && !connection.is_fresh(now) => (
+            Standing::NeedsReauthorisation,
+            Some(Reason::ProviderRefused),
+        ),
         Ok(()) => (Standing::Connected, None),
     }
 }
 
 fn readiness(api: &NamedApi, status: Standing, granted: &[String]) -> Readiness {
     let missing_scopes: Vec<String> = match status {
-        Standing::Connected => api.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect(),
-        Standing::NotConnected | Standing::NeedsReauthorisation | Standing::Disconnected => Vec::new(),
+        Standing::Connected => api
+            .scopes
+            .iter()
+            .filter(|scope| !granted.contains(scope))
+            .cloned()
+            .collect(),
+        Standing::NotConnected | Standing::NeedsReauthorisation | Standing::Disconnected => {
+            Vec::new()
+        }
     };
     let status = match status {
         Standing::Connected if missing_scopes.is_empty() => ApiStatus::Usable,
@@ -205,3 +230,6 @@ fn readiness(api: &NamedApi, status: Standing, granted: &[String]) -> Readiness 
         missing_scopes,
     }
 }
+
+#[cfg(test)]
+mod tests;

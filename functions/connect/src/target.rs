@@ -30,11 +30,24 @@ impl FromRequestParts<State> for Target {
         let who = WidgetCaller::from_request_parts(parts, state).await?;
         let Path((_, auth_key)) = Path::<(String, String)>::from_request_parts(parts, state)
             .await
-            .map_err(|_| Problem::new(Code::RequestMalformed, "The path cannot be read.").field("path"))?;
-        let authentication = who.widget.authentication(&auth_key).cloned().ok_or_else(|| {
-            Problem::new(Code::AuthenticationUnknown, "The widget has no authentication of that key.").field("auth_key")
-        })?;
-        Ok(Self { who, authentication })
+            .map_err(|_| {
+                Problem::new(Code::RequestMalformed, "The path cannot be read.").field("path")
+            })?;
+        let authentication = who
+            .widget
+            .authentication(&auth_key)
+            .cloned()
+            .ok_or_else(|| {
+                Problem::new(
+                    Code::AuthenticationUnknown,
+                    "The widget has no authentication of that key.",
+                )
+                .field("auth_key")
+            })?;
+        Ok(Self {
+            who,
+            authentication,
+        })
     }
 }
 
@@ -44,7 +57,8 @@ impl Target {
         if self.who.may_change(self.authentication.owner) {
             return Ok(());
         }
-        let detail = "Only an administrator of the organisation may connect or disconnect this account.";
+        let detail =
+            "Only an administrator of the organisation may connect or disconnect this account.";
         Err(Problem::new(Code::CallerForbidden, detail).field("auth_key"))
     }
 
@@ -85,7 +99,11 @@ pub(crate) async fn bound_passport(
 }
 
 /// The connection `caller` has by `passport`.
-pub(crate) fn connection_key(caller: &Caller, owner: OwnerMode, passport: &Passport) -> ConnectionKey {
+pub(crate) fn connection_key(
+    caller: &Caller,
+    owner: OwnerMode,
+    passport: &Passport,
+) -> ConnectionKey {
     ConnectionKey {
         passport: passport.id.clone(),
         owner: OwnerKey::of(caller, owner),

@@ -1,9 +1,9 @@
 //! Renewing an access token: one flight, fenced, crash-safe.
 //!
-//! 1. Read strongly; decide. 2. Claim: lease, epoch and write-ahead record in one conditional update. 3. POST once.
-//! 4. Tokens: save over the very token that was spent. Refused: mark, after a second look. Not sent: close. Unknown: a
-//! single-use token's attempt stays open, and is recovered when its holder must be dead, by presenting the old token once
-//! more: the only case in which a refresh token is presented twice, and the only way to learn what happened.
+//! Read strongly, decide; claim: lease, epoch and write-ahead record in one conditional update; POST once. Then, with tokens:
+//! save over the very token that was spent. Refused: mark, after a second look. Not sent: close. Unknown: a single-use
+//! token's attempt stays open, and is recovered when its holder must be dead, by presenting the old token once more: the
+//! only case in which a refresh token is presented twice, and the only way to learn what happened.
 //!
 //! Whoever loses a claim sends nothing and is told to poll the row.
 

@@ -88,7 +88,12 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub fn new(clock: Clock, connections: Connections, secrets: Secrets, custodian: Custodian) -> Self {
+    pub fn new(
+        clock: Clock,
+        connections: Connections,
+        secrets: Secrets,
+        custodian: Custodian,
+    ) -> Self {
         Self {
             clock,
             connections,
@@ -109,12 +114,13 @@ impl AccessTokens {
         }
         let read = self.connections.read(key, false).await?;
         let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-        row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+        row.usable(&passport.config_version())
+            .map_err(Error::AuthenticationRequired)?;
         if row.is_fresh(now) {
             let opened = self.open(row, passport, "row").await?;
             if opened.row.use_is_worth_noting(now) {
                 // Best effort: the next call notes it otherwise.
-                drop(self.connections.note_use(key, now).await);
+                self.connections.note_use(key, now).await.unwrap_or(());
             }
             return Ok(opened);
         }
@@ -125,21 +131,31 @@ impl AccessTokens {
     }
 
     /// Another access token than `opened`, which an API answered 401 to.
-    pub async fn replace(&self, opened: &Opened, passport: &Passport) -> Result<Replacement, Error> {
+    pub async fn replace(
+        &self,
+        opened: &Opened,
+        passport: &Passport,
+    ) -> Result<Replacement, Error> {
         if !opened.row.may_force(self.clock.now()) {
             return Ok(Replacement::Kept);
         }
         self.forget(&opened.row.key);
         let read = self.connections.read(&opened.row.key, true).await?;
         let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-        row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+        row.usable(&passport.config_version())
+            .map_err(Error::AuthenticationRequired)?;
         if row.grant_id != opened.row.grant_id || row.version > opened.row.version {
             return Ok(Replacement::Renewed(self.open(row, passport, "row").await?));
         }
         self.renew(row, passport, true).await
     }
 
-    async fn renew(&self, seen: Connection, passport: &Passport, rejected: bool) -> Result<Replacement, Error> {
+    async fn renew(
+        &self,
+        seen: Connection,
+        passport: &Passport,
+        rejected: bool,
+    ) -> Result<Replacement, Error> {
         let gives_up = Instant::now() + WAIT;
         let mut asks = 0;
         let mut row = seen.clone();
@@ -156,8 +172,12 @@ impl AccessTokens {
                         return Ok(Replacement::Kept);
                     }
                     Ok(Answer::Refreshed { .. } | Answer::InProgress) => {}
-                    Ok(Answer::BackOff { retry_after }) => return Err(Error::Unavailable { retry_after }),
-                    Ok(Answer::AuthenticationRequired { reason }) => return Err(Error::AuthenticationRequired(reason)),
+                    Ok(Answer::BackOff { retry_after }) => {
+                        return Err(Error::Unavailable { retry_after });
+                    }
+                    Ok(Answer::AuthenticationRequired { reason }) => {
+                        return Err(Error::AuthenticationRequired(reason));
+                    }
                     Ok(Answer::Misconfigured) => return Err(Error::Misconfigured),
                     Ok(_) => return Err(Error::Unavailable { retry_after: 2 }),
                     // It may have acted all the same: the row tells.
@@ -169,10 +189,13 @@ impl AccessTokens {
             }
             let read = self.connections.read(&seen.key, true).await?;
             row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-            row.usable(&passport.config_version()).map_err(Error::AuthenticationRequired)?;
+            row.usable(&passport.config_version())
+                .map_err(Error::AuthenticationRequired)?;
             let newer = row.version > seen.version || row.grant_id != seen.grant_id;
             if newer || (!rejected && row.is_fresh(self.clock.now())) {
-                return Ok(Replacement::Renewed(self.open(row, passport, "refreshed").await?));
+                return Ok(Replacement::Renewed(
+                    self.open(row, passport, "refreshed").await?,
+                ));
             }
             if Instant::now() >= gives_up {
                 return Err(Error::Busy);
@@ -183,7 +206,12 @@ impl AccessTokens {
         }
     }
 
-    async fn open(&self, row: Connection, passport: &Passport, source: &'static str) -> Result<Opened, Error> {
+    async fn open(
+        &self,
+        row: Connection,
+        passport: &Passport,
+        source: &'static str,
+    ) -> Result<Opened, Error> {
         let sealed = row
             .access_token
             .as_deref()
@@ -199,7 +227,10 @@ impl AccessTokens {
         if held.len() >= HELD {
             held.clear();
         }
-        let kept = Opened { source: "cache", ..opened.clone() };
+        let kept = Opened {
+            source: "cache",
+            ..opened.clone()
+        };
         held.insert(opened.row.key.clone(), (Instant::now(), kept));
         Ok(opened)
     }

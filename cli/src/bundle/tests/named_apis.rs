@@ -49,6 +49,8 @@ fn headers_of_the_connection_and_of_forwarders_are_refused_in_any_case() {
         "X-Forwarded-For",
         "x-forwarded-host",
         "Forwarded",
+        "Accept-Encoding",
+        "X_Forwarded_For",
     ];
     for name in names {
         let case = Case::graph().with(
@@ -124,16 +126,58 @@ fn a_credential_stands_in_headers_only() {
 }
 
 #[test]
-fn an_api_without_a_credential_or_with_a_written_out_one_is_warned_about() {
+fn a_credential_that_is_written_out_is_warned_about_and_not_repeated() {
     let headers = |value: Value| Case::graph().with(SCHEMA, "/authenticatedApis/0/headers", value);
-    headers(json!({})).warned("credential_unused");
-    let literal =
-        headers(json!({"authorization": "Bearer canary-credential"})).warned("credential_literal");
-    assert!(!format!("{literal:?}").contains("canary"));
-    Case::graph()
-        .with(SCHEMA, "/authenticatedApis/0/body", json!({}))
-        .warned("body_on_get");
-    Case::graph()
-        .with(SCHEMA, "/authenticatedApis/0/label", json!(null))
-        .warned("label_missing");
+    let literal = headers(json!({"authorization": "Bearer canary-credential"}));
+    assert!(!format!("{:?}", literal.warned("credential_literal")).contains("canary"));
+    // Where no header names the credential, the proxy puts it where it belongs.
+    assert!(!codes(&headers(json!({})).accepted()).contains(&"credential_literal"));
+}
+
+#[test]
+fn a_get_request_has_no_body_and_an_empty_one_is_none() {
+    let body = |value: Value| Case::graph().with(SCHEMA, "/authenticatedApis/0/body", value);
+    body(json!({"a": 1})).refused("body_on_get");
+    assert_eq!(body(json!({})).accepted().widget.apis[0].body, None);
+}
+
+#[test]
+fn a_label_is_missed_but_not_needed() {
+    let case = Case::graph().with(SCHEMA, "/authenticatedApis/0/label", json!(null));
+    case.warned("label_missing");
+    assert_eq!(case.accepted().widget.apis[0].label, "getEvents");
+}
+
+#[test]
+fn a_template_the_proxy_could_not_render_is_refused_at_import() {
+    for (key, value) in [
+        ("url", json!("https://graph.microsoft.com/v1.0/{unknown}")),
+        ("url", json!("https://graph.microsoft.com/v1.0/{param.open")),
+        ("url", json!("https://graph.microsoft.com/v1.0/../beta")),
+        ("url", json!("https://graph.microsoft.com/?{param.name}=1")),
+        ("headers", json!({"X-A": "{param.b"})),
+        ("headers", json!({"X-A": "{connection.other.instance_url}"})),
+    ] {
+        let case = Case::graph().with(SCHEMA, &format!("/authenticatedApis/0/{key}"), value);
+        let finding = case.refused("template_invalid");
+        assert!(
+            finding
+                .message
+                .contains(&format!("$.authenticatedApis[0].{key}"))
+        );
+        assert!(finding.line.is_some(), "{finding:?}");
+    }
+}
+
+#[test]
+fn a_host_that_two_readers_spell_differently_is_refused() {
+    for url in ["https://gr%61ph.microsoft.com/v1.0", "https://0x7f.1/"] {
+        let case = Case::graph().with(SCHEMA, "/authenticatedApis/0/url", json!(url));
+        let findings = case.import().unwrap_err();
+        let code = findings[0].code;
+        assert!(
+            ["url_invalid", "template_invalid"].contains(&code),
+            "{url}: {findings:?}"
+        );
+    }
 }

@@ -1,154 +1,14 @@
-//! EDGE. Tickets, states and flows: the one-time records of connecting an account, and their single consumption.
-//!
-//! Every "once" here is one conditional write: two parallel requests, one wins. Tickets, states and completions are
-//! stored as digests; cookies too. The PKCE verifier is stored as it is (useless without the code, which is never
-//! stored) and removed when the code is exchanged.
+//! EDGE. The writes of tickets, states and flows: each is one conditional write.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
-use crate::definition::OwnerMode;
-use crate::digest;
-use crate::table::{
-    ConnectionKey, Error, Item, PK, TTL, get_s, n, opt_b, opt_n, opt_s, opt_time, s,
+use super::{
+    Ask, COMPLETION_SECONDS, DOC, Flow, GRANT_KEPT_SECONDS, Stage, WaitingGrant, digested, flow_pk,
+    is_live, live_document,
 };
-
-/// Lifetime of a ticket, seconds.
-pub const TICKET_SECONDS: i64 = 300;
-/// Lifetime of a state, seconds.
-pub const STATE_SECONDS: i64 = 600;
-/// Lifetime of a completion, seconds.
-pub const COMPLETION_SECONDS: i64 = 60;
-/// A flow that holds an unrevoked grant is kept this long: the table's TTL must not be what ends a grant.
-const GRANT_KEPT_SECONDS: i64 = 7 * 86_400;
-
-const DOC: &str = "doc";
-
-/// How the browser comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// A window of its own, with a handshake.
-    Popup,
-    /// The whole page goes away and returns to `return_to`, with a completion.
-    Redirect,
-}
-
-/// Who asked to connect what. Written by `POST …/connect`, carried from ticket to flow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ask {
-    /// Widget id.
-    pub widget: String,
-    /// `auth_key` of the authentication.
-    pub auth_key: String,
-    /// The connection to be.
-    #[serde(flatten)]
-    pub key: ConnectionKey,
-    /// Whose it will be.
-    pub owner_mode: OwnerMode,
-    /// The caller's host.
-    pub host: String,
-    /// The caller's organisation.
-    pub organisation: String,
-    /// The caller's user id.
-    pub user: String,
-    /// How the browser comes back.
-    pub mode: Mode,
-    /// Where to, in redirect mode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub return_to: Option<String>,
-}
-
-/// One authorization in progress.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Flow {
-    /// Flow id.
-    pub id: String,
-    /// Who asked for what.
-    pub ask: Ask,
-    /// Digest of the flow cookie.
-    pub cookie: String,
-    /// The redirect URI of the authorize URL, to be repeated byte for byte.
-    pub redirect_uri: String,
-    /// The issuer expected in the callback, where the passport names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-    /// Scopes asked for.
-    pub scopes: Vec<String>,
-    /// The passport's configuration when the flow began.
-    pub config_version: String,
-}
-
-/// Where a flow stands. Only forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The browser is at the provider.
-    Started,
-    /// The callback came; the code may be exchanged, once.
-    Consumed,
-    /// The custodian has taken the code.
-    Exchanging,
-    /// The grant is sealed in the flow and waits for its completion.
-    Awaiting,
-    /// The right caller completed it; the custodian may activate it.
-    Completing,
-    /// It will never be completed; the custodian may revoke it.
-    Burned,
-    /// Over.
-    Done,
-}
-
-impl Stage {
-    /// As stored.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Consumed => "consumed",
-            Self::Exchanging => "exchanging",
-            Self::Awaiting => "awaiting",
-            Self::Completing => "completing",
-            Self::Burned => "burned",
-            Self::Done => "done",
-        }
-    }
-}
-
-/// Sealed tokens that wait in a flow.
-#[derive(Clone, Debug)]
-pub struct WaitingGrant {
-    /// Grant id.
-    pub grant_id: String,
-    /// Sealed for the flow's own place.
-    pub access_token: Vec<u8>,
-    /// Sealed for the flow's own place.
-    pub refresh_token: Option<Vec<u8>>,
-    /// When the access token ends.
-    pub expires_at: Option<Timestamp>,
-    /// Its lifetime, seconds.
-    pub lifetime_seconds: Option<i64>,
-    /// Scopes granted, account and so on, as JSON of the custodian's.
-    pub details: String,
-}
-
-/// Partition key of a flow.
-pub fn flow_pk(id: &str) -> String {
-    format!("FLOW#{id}")
-}
-
-fn digested(kind: &str, value: &str) -> String {
-    format!(
-        "{kind}#{}",
-        digest::text([kind.as_bytes(), value.as_bytes()])
-    )
-}
-
-/// Digest of a cookie or completion as stored in a flow.
-pub fn stored_digest(kind: &str, value: &str) -> String {
-    digest::text([kind.as_bytes(), value.as_bytes()])
-}
+use crate::clock::Timestamp;
+use crate::table::{Error, Item, PK, TTL, b, get_s, n, s};
 
 /// The table of flows.
 #[derive(Clone, Debug)]
@@ -312,13 +172,13 @@ impl Flows {
             .step(id, Stage::Exchanging, Stage::Awaiting)
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":g", s(&grant.grant_id))
-            .expression_attribute_values(":a", crate::table::b(grant.access_token.clone()))
+            .expression_attribute_values(":a", b(grant.access_token.clone()))
             .expression_attribute_values(":det", s(&grant.details))
             .expression_attribute_values(":cx", n(now.plus_seconds(COMPLETION_SECONDS).millis()))
             .expression_attribute_values(":ttl", n(now.plus_seconds(GRANT_KEPT_SECONDS).seconds()));
         if let Some(sealed) = &grant.refresh_token {
             sets.push_str(", r = :r");
-            update = update.expression_attribute_values(":r", crate::table::b(sealed.clone()));
+            update = update.expression_attribute_values(":r", b(sealed.clone()));
         }
         if let (Some(expires_at), Some(lifetime)) = (grant.expires_at, grant.lifetime_seconds) {
             sets.push_str(", x = :x, l = :l");
@@ -407,44 +267,6 @@ impl Flows {
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The grant waiting in a flow's item.
-///
-/// # Errors
-/// [`Error::Corrupt`] when none lies there.
-pub fn waiting_grant(item: &Item) -> Result<WaitingGrant, Error> {
-    Ok(WaitingGrant {
-        grant_id: get_s(item, "g")?,
-        access_token: opt_b(item, "a").ok_or(Error::Corrupt)?,
-        refresh_token: opt_b(item, "r"),
-        expires_at: opt_time(item, "x"),
-        lifetime_seconds: opt_n(item, "l"),
-        details: get_s(item, "det")?,
-    })
-}
-
-/// Whether `completion` (as [`stored_digest`]) is the one this flow's item waits for.
-pub fn completion_matches(item: &Item, completion: &str) -> bool {
-    opt_s(item, "ch").is_some_and(|stored| stored == completion)
-}
-
-/// Whether a flow's completion can still be used at `now`.
-pub fn completion_is_live(item: &Item, now: Timestamp) -> bool {
-    opt_time(item, "cx").is_some_and(|expires_at| now < expires_at)
-}
-
-fn is_live(item: &Item, now: Timestamp) -> bool {
-    opt_time(item, "till").is_some_and(|till| now < till)
-}
-
-fn live_document(item: Option<Item>, now: Timestamp) -> Result<Option<Ask>, Error> {
-    match item {
-        Some(item) if is_live(&item, now) => serde_json::from_str(&get_s(&item, DOC)?)
-            .map(Some)
-            .map_err(|_| Error::Corrupt),
-        _ => Ok(None),
     }
 }
 

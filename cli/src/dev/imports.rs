@@ -1,0 +1,58 @@
+//! What is imported at start: the bundles of `--import`, through the same code as `consulate import`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use consulate_core::random;
+use consulate_core::secret::SecretText;
+use consulate_fakes::secrets_manager::SecretsManager;
+use serde_json::json;
+
+use crate::operator::arguments::ImportArguments;
+use crate::operator::report::{Outcome, Report};
+use crate::operator::target::{SECRETS_PREFIX, Target};
+use crate::operator::{import, set_secret};
+
+/// Imports `bundle` and answers what was said about it. Whoever starts the server with this bundle agrees to it.
+pub(super) async fn import_bundle(target: &Target, secrets: &SecretsManager, bundle: &Path) -> anyhow::Result<String> {
+    let report = import_agreed(target, bundle).await?;
+    let mut text = report.text;
+    let widget = report.json.get("widget").and_then(|widget| widget.as_str()).unwrap_or_default();
+    if make_host_secret(target, secrets, widget).await? {
+        text.push_str(&format!(
+            "\n\nA random host secret was made: try the widget with `consulate token --widget {widget}`."
+        ));
+    }
+    Ok(text)
+}
+
+/// Imports `bundle`, differences and shared hosts agreed to.
+pub(super) async fn import_agreed(target: &Target, bundle: &Path) -> anyhow::Result<Report> {
+    let arguments = ImportArguments {
+        path: bundle.to_owned(),
+        accept: true,
+        join_host: true,
+        ..ImportArguments::default()
+    };
+    done(import(target, &arguments).await?).with_context(|| format!("cannot import {}", bundle.display()))
+}
+
+/// Gives `widget` a random host secret where it has none: here, nobody but `consulate token` and the demo vouches for
+/// callers. True when one was made.
+pub(super) async fn make_host_secret(target: &Target, secrets: &SecretsManager, widget: &str) -> anyhow::Result<bool> {
+    let name = format!("widgets/{widget}");
+    if secrets.get(&format!("{SECRETS_PREFIX}{name}")).is_some() {
+        return Ok(false);
+    }
+    let value = SecretText::new(json!({ "host_secrets": [random::secret_text()?] }).to_string());
+    done(set_secret(target, &name, &value).await?)?;
+    Ok(true)
+}
+
+/// The report, or its text as an error where it is a refusal.
+pub(super) fn done(report: Report) -> anyhow::Result<Report> {
+    if report.outcome != Outcome::Done {
+        bail!(report.text);
+    }
+    Ok(report)
+}

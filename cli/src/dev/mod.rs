@@ -1,0 +1,269 @@
+//! `consulate dev`: all of Consulate in one process on loopback, over the same functions as on Lambda.
+//!
+//! `folder` (the data folder), `port`, `simulators` (DynamoDB, Secrets Manager, Lambda), `gateway` (the public port),
+//! `imports` and `demo_parts` (what is set up at start), `log`, `command` (until a signal comes). [`start`] puts them
+//! together; the command and the tests call the same one.
+
+pub mod command;
+mod demo_parts;
+mod folder;
+mod gateway;
+mod imports;
+mod log;
+mod port;
+mod simulators;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use consulate_core::clock::Clock;
+use consulate_core::egress::LoopbackExceptions;
+use consulate_core::foundation::{Foundation, Leniency};
+use consulate_fakes::dynamodb::Engine;
+use consulate_fakes::gate::AccessGate;
+use consulate_fakes::lambda::Functions;
+use consulate_fakes::provider::Provider;
+use consulate_fakes::secrets_manager::SecretsManager;
+use consulate_fakes::serve::{Served, serve_on};
+use tokio::task::JoinHandle;
+
+pub use log::Listener;
+
+use crate::demo::Steps;
+use crate::operator::arguments::DevArguments;
+use crate::operator::dev_file::DevFile;
+use crate::operator::keys;
+use crate::operator::target::{Target, dev_config};
+use folder::DataFolder;
+use simulators::Simulators;
+
+/// Name of the table.
+const TABLE: &str = "consulate";
+/// What somebody changes should be seen at once by whoever changed it.
+const DEFINITIONS_FRESH_FOR: Duration = Duration::from_secs(1);
+/// How often expired items are deleted; DynamoDB takes its time too.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long requests under way may take to finish.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Log lines the demo page can still read.
+const STEPS: usize = 500;
+
+/// How to start. [`Options::new`] is what `consulate dev` does without flags.
+#[derive(Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The public port; `None` takes the last run's, else 8700, else a free one. `Some(0)` takes a free one.
+    pub port: Option<u16>,
+    /// Whether there is a demo.
+    pub demo: bool,
+    /// Bundles to import.
+    pub imports: Vec<PathBuf>,
+    /// `HOST:PORT` pairs on loopback that are callable over plain http.
+    pub allow: Vec<String>,
+    /// Time, for the functions and the demo's provider.
+    pub clock: Clock,
+    /// Hears every log line.
+    pub listener: Option<Listener>,
+}
+
+impl Options {
+    /// On the data folder `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            port: None,
+            demo: true,
+            imports: Vec::new(),
+            allow: Vec::new(),
+            clock: Clock::system(),
+            listener: None,
+        }
+    }
+}
+
+impl From<&DevArguments> for Options {
+    fn from(arguments: &DevArguments) -> Self {
+        Self {
+            port: arguments.port,
+            demo: !arguments.no_demo,
+            imports: arguments.imports.clone(),
+            allow: arguments.allow.clone(),
+            ..Self::new(&arguments.data_dir)
+        }
+    }
+}
+
+/// A running `consulate dev`. Dropping it ends everything at once.
+pub struct Running {
+    /// `http://127.0.0.1:PORT`.
+    pub base_url: String,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Time, for the functions and the demo's provider.
+    pub clock: Clock,
+    /// The table.
+    pub engine: Engine,
+    /// The secrets.
+    pub secrets: SecretsManager,
+    /// What can be invoked: `custodian`.
+    pub functions: Functions,
+    /// The demo's provider, where there is a demo.
+    pub provider: Option<Provider>,
+    /// The log, as the demo page reads it.
+    pub steps: Arc<Steps>,
+    /// What the functions stand on.
+    pub foundation: Foundation,
+    /// Where the operator's commands act.
+    pub target: Target,
+    /// What the person who started this should know.
+    pub notes: Vec<String>,
+    dev_file: DevFile,
+    public: Vec<Served>,
+    simulated: [Served; 3],
+    sweeping: Task,
+    _listeners: Vec<Listener>,
+    // Last: nobody else may have the folder before everything above is gone.
+    folder: DataFolder,
+}
+
+/// A task that ends with its handle.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts everything, and answers when it serves.
+///
+/// # Errors
+/// The data folder or the port is taken or unusable, or a bundle of `--import` is refused.
+pub async fn start(options: Options) -> anyhow::Result<Running> {
+    let folder = DataFolder::open(&options.data_dir)?;
+    let former = DevFile::read(folder.path())?;
+    let listening = port::listen(options.port, former.as_ref().and_then(DevFile::port)).await?;
+    let gate = match &former {
+        Some(former) => AccessGate::new(&former.access_key_id),
+        None => AccessGate::random()?,
+    };
+    let (steps, listeners) = listen(options.listener);
+    let simulators = Simulators::start(&folder, &gate).await?;
+    let mut allow = options.allow;
+    if options.demo {
+        allow.push(format!("127.0.0.1:{}", listening.port));
+    }
+    let dev_file = DevFile {
+        base_url: format!("http://127.0.0.1:{}", listening.port),
+        dynamodb: simulators.dynamodb.url(),
+        secrets_manager: simulators.secrets_manager.url(),
+        lambda: simulators.lambda.url(),
+        access_key_id: gate.access_key_id,
+        table: TABLE.to_owned(),
+        allow: allow.clone(),
+        pid: Some(std::process::id()),
+    };
+    let leniency = Leniency {
+        loopback: LoopbackExceptions::new(allow.iter().map(String::as_str)),
+        definitions_fresh_for: DEFINITIONS_FRESH_FOR,
+        earlier_processes_are_dead: true,
+    };
+    let foundation = Foundation::new(dev_config(&dev_file), options.clock.clone(), leniency)?;
+    let target = Target::of_function(&foundation.config, &foundation.aws, allow, options.clock.clone());
+    simulators::make_table(&target.dynamodb, TABLE).await?;
+    keys::create_missing(&target).await?;
+    let custodian = consulate_custodian::State::new(&foundation)?;
+    simulators.functions.register(&foundation.config.custodian, simulators::custodian_handler(custodian));
+
+    let mut notes: Vec<String> = listening.note.into_iter().collect();
+    let (provider, demo) = if options.demo {
+        let ground = demo_parts::Ground {
+            target: &target,
+            secrets: &simulators.secrets,
+            base_url: &dev_file.base_url,
+            port: listening.port,
+            state_file: &folder.file("demo-provider.json"),
+            clock: &options.clock,
+            steps: &steps,
+        };
+        let (provider, routes) = demo_parts::set_up(ground).await.context("the demo cannot be set up")?;
+        (Some(provider), routes)
+    } else {
+        (None, Router::new())
+    };
+    for bundle in &options.imports {
+        notes.push(imports::import_bundle(&target, &simulators.secrets, bundle).await?);
+    }
+
+    let functions = gateway::Functions {
+        connect: consulate_connect::router(consulate_connect::State::new(&foundation)),
+        proxy: consulate_proxy::router(consulate_proxy::State::new(&foundation)),
+    };
+    let router = gateway::router(functions, demo);
+    let serve = |listener| serve_on(listener, router.clone());
+    let public = listening.listeners.into_iter().map(serve).collect::<anyhow::Result<Vec<_>>>()?;
+    // Written last: who finds a process id in it finds a server that answers.
+    dev_file.write(folder.path())?;
+    Ok(Running {
+        base_url: dev_file.base_url.clone(),
+        data_dir: options.data_dir,
+        clock: options.clock,
+        sweeping: Task(tokio::spawn(sweep(simulators.engine.clone()))),
+        engine: simulators.engine,
+        secrets: simulators.secrets,
+        functions: simulators.functions,
+        provider,
+        steps,
+        foundation,
+        target,
+        notes,
+        dev_file,
+        public,
+        simulated: [simulators.lambda, simulators.dynamodb, simulators.secrets_manager],
+        _listeners: listeners,
+        folder,
+    })
+}
+
+impl Running {
+    /// Stops: requests under way may finish for two seconds. The data folder is free afterwards.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        drop(self.sweeping);
+        let finish = async {
+            futures_util::future::join_all(self.public.into_iter().map(Served::stop)).await;
+            // Only then: requests under way need these.
+            futures_util::future::join_all(self.simulated.map(Served::stop)).await;
+        };
+        let _in_time = tokio::time::timeout(STOP_WITHIN, finish).await;
+        let stopped = DevFile { pid: None, ..self.dev_file };
+        stopped.write(self.folder.path())
+    }
+
+    /// The folder `--dev` takes.
+    pub fn dev_flag(&self) -> &Path {
+        &self.data_dir
+    }
+}
+
+/// The steps of the demo page and who else listens, hearing from now on.
+fn listen(other: Option<Listener>) -> (Arc<Steps>, Vec<Listener>) {
+    let steps = Arc::new(Steps::new(STEPS));
+    let into = steps.clone();
+    let push: Listener = Arc::new(move |line: &str| into.push(line));
+    let listeners: Vec<Listener> = std::iter::once(push).chain(other).collect();
+    listeners.iter().for_each(log::listen);
+    (steps, listeners)
+}
+
+async fn sweep(engine: Engine) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        // The next sweep tries again.
+        let _failed = engine.sweep_ttl().await;
+    }
+}

@@ -1,0 +1,105 @@
+//! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
+
+use consulate_core::definition::{ClientAuthentication, Passport};
+use serde_json::{Value, json};
+
+use super::records::Record;
+use super::report::{self, Report};
+use super::secret_store::SecretStore;
+use super::target::Target;
+use crate::bundle::Import;
+
+/// The import differs from an earlier one in something the operator has to agree to.
+pub(super) fn differs(import: &Import, differences: &[String]) -> Report {
+    let text = format!(
+        "The import changes what was agreed to for \"{}\". Nothing was imported.\n\n  {}\n\nAgree with --accept.",
+        import.widget.id,
+        differences.join("\n  ")
+    );
+    Report::refused(text, json!({ "differences": differences, "findings": import.findings }))
+}
+
+/// The import is done.
+pub(super) async fn done(
+    target: &Target,
+    import: &Import,
+    bound: &[Record<Passport>],
+    accepted: &[String],
+    remarks: &[String],
+) -> anyhow::Result<Report> {
+    let passports: Vec<&Passport> =
+        import.passports.iter().chain(bound.iter().map(|record| &record.definition)).collect();
+    let mut text = match &import.host {
+        Some(host) => format!("Imported widget {} under host {}.", import.widget.id, host.id),
+        None => format!("Imported widget {}.", import.widget.id),
+    };
+    section(&mut text, "Agreed to:", accepted);
+    for passport in &passports {
+        text.push_str(&format!(
+            "\n\nPassport {} ({})\n  redirect URI to register  {}\n  credentials go to         {}",
+            passport.id,
+            passport.name,
+            target.redirect_uri(&passport.id),
+            passport.api_hosts.join(", "),
+        ));
+    }
+    if !import.findings.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&report::list(&import.findings));
+    }
+    let mut next = remarks.to_vec();
+    next.extend(missing_secrets(target, import, &passports).await?);
+    section(&mut text, "Next:", &next);
+
+    let shown: Vec<Value> = passports.iter().map(|passport| shown(target, import, passport)).collect();
+    let json = json!({
+        "widget": import.widget.id,
+        "host": import.host.as_ref().map(|host| &host.id),
+        "passports": shown,
+        "differences": accepted,
+        "findings": import.findings,
+        "next": next,
+    });
+    Ok(Report::done(text, json))
+}
+
+fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
+    let keys: Vec<&String> = import
+        .widget
+        .authentications
+        .iter()
+        .filter(|authentication| authentication.passport.as_ref() == Some(&passport.id))
+        .map(|authentication| &authentication.auth_key)
+        .collect();
+    json!({
+        "id": passport.id,
+        "name": passport.name,
+        "auth_keys": keys,
+        "api_hosts": passport.api_hosts,
+        "redirect_uri": target.redirect_uri(&passport.id),
+    })
+}
+
+/// The secrets without which nothing works.
+async fn missing_secrets(target: &Target, import: &Import, passports: &[&Passport]) -> anyhow::Result<Vec<String>> {
+    let store = SecretStore::of(target);
+    let mut missing = Vec::new();
+    let name = format!("widgets/{}", import.widget.id);
+    if import.host.is_some() && !store.is_set(&name).await? {
+        missing.push(format!("Give {{\"host_secrets\":[\"…\"]}} to `consulate secret set {name}`."));
+    }
+    for passport in passports {
+        let name = format!("passports/{}", passport.id);
+        let public = passport.client_authentication == ClientAuthentication::None;
+        if !public && !store.is_set(&name).await? {
+            missing.push(format!("Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."));
+        }
+    }
+    Ok(missing)
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        text.push_str(&format!("\n\n{title}\n  {}", lines.join("\n  ")));
+    }
+}

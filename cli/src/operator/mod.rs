@@ -1,0 +1,76 @@
+//! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
+//!
+//! One file per command (`import`, `passports`, `secret`, `keys`, `caller_jwt`, `lookup`), each answering a [`Report`].
+//! Beneath them `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`, `host_rule`
+//! and `secret_shape`. Only `output` prints, only `target` reads the environment.
+
+pub mod arguments;
+pub mod caller_jwt;
+pub mod dev_file;
+mod host_rule;
+mod import;
+mod import_report;
+mod import_secrets;
+pub mod keys;
+mod lookup;
+pub mod output;
+mod passports;
+mod records;
+mod refusal;
+pub mod report;
+mod secret;
+mod secret_shape;
+mod secret_store;
+pub mod target;
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use consulate_core::secret::SecretText;
+
+pub use caller_jwt::token;
+pub use import::import;
+pub use lookup::{lint, providers};
+pub use passports::{add as add_passport, list as list_passports};
+pub use secret::set as set_secret;
+
+use arguments::{Arguments, Command, KeysCommand, PassportsCommand, SecretCommand};
+use report::Report;
+use target::Target;
+
+/// No secret is longer; one byte more is read, so that a longer one is refused rather than cut.
+const LONGEST_INPUT: u64 = 64 * 1024;
+
+/// Runs a command other than `consulate dev`, which answers no report.
+///
+/// # Errors
+/// What the command needs cannot be asked.
+pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
+    let dev = arguments.dev.as_deref();
+    let report = match &arguments.command {
+        Command::Dev(_) => return Ok(None),
+        Command::Providers => providers()?,
+        Command::Lint(lint_arguments) => lint(lint_arguments, dev)?,
+        Command::Import(import_arguments) => import(&Target::new(dev).await?, import_arguments).await?,
+        Command::Passports(PassportsCommand::List) => list_passports(&Target::new(dev).await?).await?,
+        Command::Passports(PassportsCommand::Add(passport)) => add_passport(&Target::new(dev).await?, passport).await?,
+        Command::Secret(SecretCommand::Set { name }) => {
+            let target = Target::new(dev).await?;
+            set_secret(&target, name, &standard_input()?).await?
+        }
+        Command::Keys(KeysCommand::Init) => keys::init(&Target::new(dev).await?).await?,
+        Command::Token(token_arguments) => token(&Target::new(dev).await?, token_arguments).await?,
+    };
+    Ok(Some(report))
+}
+
+fn standard_input() -> anyhow::Result<SecretText> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(LONGEST_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .context("standard input cannot be read")?;
+    String::from_utf8(bytes)
+        .map(SecretText::new)
+        .map_err(|_| anyhow::anyhow!("standard input is not text"))
+}
