@@ -1,15 +1,18 @@
 //! The `consulate` command as a library, so that tests run in process what the binary runs.
 //!
-//! Rooms and arrows. [`dev`] and [`operator`] do input and output; [`bundle`] and [`catalogue`] judge without either.
-//! [`dev`] may use everything; [`operator`] uses [`bundle`] and [`catalogue`]; [`demo`] uses none of them.
+//! Rooms and arrows. [`bundle`] and [`catalogue`] judge, and know nobody. [`operator`] writes what they judged. [`demo`]
+//! is pages, and knows nobody. [`dev`] puts everything together.
 //!
 //! | room | for |
 //! |---|---|
 //! | [`bundle`] | reading and judging a widget bundle |
 //! | [`catalogue`] | the providers known by name |
-//! | [`demo`] | the pages of the demo: a host and a widget |
+//! | [`operator`] | the commands, against a table and Secrets Manager |
+//! | [`demo`] | the pages of the demo: a host and its widget |
+//! | [`dev`] | all of Consulate in one process on loopback |
 
 pub mod bundle;
 pub mod catalogue;
 pub mod demo;
+pub mod dev;
 pub mod operator;

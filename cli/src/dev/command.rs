@@ -12,7 +12,10 @@ use crate::operator::output;
 /// See [`start`].
 pub async fn run(arguments: &DevArguments) -> anyhow::Result<()> {
     // Before anything is started: a signal that comes meanwhile must not leave half a start behind.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let running = tokio::select! {
         running = start(Options::from(arguments)) => running?,
         _ = interrupt.recv() => return Ok(()),

@@ -69,7 +69,9 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
         mint: mint(ground.secrets.clone(), ground.clock.clone()),
         steps: ground.steps.clone(),
     });
-    let routes = Router::new().nest("/demo/provider", provider.router()).merge(pages);
+    let routes = Router::new()
+        .nest("/demo/provider", provider.router())
+        .merge(pages);
     Ok((provider, routes))
 }
 
@@ -78,7 +80,11 @@ async fn client_secret(ground: &Ground<'_>) -> anyhow::Result<String> {
     let name = format!("passports/{PASSPORT}");
     let kept = ground.secrets.get(&format!("{SECRETS_PREFIX}{name}"));
     let kept = kept.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let secret = match kept.as_ref().and_then(|kept| kept.get("client_secret")).and_then(Value::as_str) {
+    let secret = match kept
+        .as_ref()
+        .and_then(|kept| kept.get("client_secret"))
+        .and_then(Value::as_str)
+    {
         Some(secret) => secret.to_owned(),
         None => random::secret_text()?,
     };

@@ -43,7 +43,9 @@ impl DataFolder {
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _unreadable = lock.read_to_string(&mut pid);
-                let who = Some(pid.trim()).filter(|pid| !pid.is_empty()).unwrap_or("unknown");
+                let who = Some(pid.trim())
+                    .filter(|pid| !pid.is_empty())
+                    .unwrap_or("unknown");
                 bail!(
                     "another `consulate dev` (process {who}) runs on {}: stop it, or use another --data-dir",
                     path.display()
@@ -57,7 +59,8 @@ impl DataFolder {
         lock.rewind()?;
         writeln!(lock, "{}", std::process::id())?;
         // Whoever runs this inside a repository must not commit secrets.json by accident.
-        fs::write(path.join(".gitignore"), "*\n").with_context(|| format!("cannot write in {}", path.display()))?;
+        fs::write(path.join(".gitignore"), "*\n")
+            .with_context(|| format!("cannot write in {}", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -88,9 +91,12 @@ fn prepare(path: &Path) -> anyhow::Result<()> {
     let mut entries = fs::read_dir(path).with_context(|| format!("cannot read {shown}"))?;
     // Closing a folder that others work in would break what they do there.
     if entries.next().is_some() && !path.join("lock").exists() {
-        bail!("{shown} holds something else: give an empty folder, or one that is not there yet, as --data-dir");
+        bail!(
+            "{shown} holds something else: give an empty folder, or one that is not there yet, as --data-dir"
+        );
     }
-    fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(|| format!("cannot close {shown} to others"))
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot close {shown} to others"))
 }
 
 #[cfg(test)]
@@ -102,9 +108,15 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let first = DataFolder::open(&path).unwrap();
-        assert_eq!(fs::metadata(first.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(first.path()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         let refused = DataFolder::open(&path).unwrap_err().to_string();
-        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
         drop(first);
         DataFolder::open(&path).unwrap();
     }
@@ -115,7 +127,10 @@ mod tests {
         fs::write(folder.path().join("thesis.txt"), "chapter one").unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         assert!(DataFolder::open(folder.path()).is_err());
-        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(
+            fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -53,7 +53,9 @@ fn function_of(path: &str) -> Option<Function> {
     }
     let _widget = segments.next();
     let function = match (segments.next(), segments.next(), segments.next()) {
-        (Some("apis"), ..) | (Some("connections"), Some(_), Some("access-token")) => Function::Proxy,
+        (Some("apis"), ..) | (Some("connections"), Some(_), Some("access-token")) => {
+            Function::Proxy
+        }
         _ => Function::Connect,
     };
     Some(function)
@@ -67,14 +69,22 @@ async fn only_this_machine(request: Request, next: Next) -> Response {
     let problem = json!({
         "type": "about:blank", "title": "Not served under this host name", "status": status.as_u16(),
     });
-    (status, [("content-type", "application/problem+json")], problem.to_string()).into_response()
+    (
+        status,
+        [("content-type", "application/problem+json")],
+        problem.to_string(),
+    )
+        .into_response()
 }
 
 /// Whether every name the request gives for its target is a loopback name.
 fn is_for_this_machine(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+        (Some(host), None) => host
+            .to_str()
+            .ok()
+            .and_then(|host| host.parse::<Authority>().ok()),
         _ => None,
     };
     host.is_some_and(|host| is_loopback(&host)) && request.uri().authority().is_none_or(is_loopback)
@@ -82,7 +92,8 @@ fn is_for_this_machine(request: &Request) -> bool {
 
 fn is_loopback(authority: &Authority) -> bool {
     let host = authority.host();
-    !authority.as_str().contains('@') && (matches!(host, "127.0.0.1" | "[::1]") || host.eq_ignore_ascii_case("localhost"))
+    !authority.as_str().contains('@')
+        && (matches!(host, "127.0.0.1" | "[::1]") || host.eq_ignore_ascii_case("localhost"))
 }
 
 #[cfg(test)]
@@ -95,10 +106,16 @@ mod tests {
     fn each_path_belongs_to_one_function() {
         for (path, function) in [
             ("/v1/widgets/w/apis/listEvents", Some(Function::Proxy)),
-            ("/v1/widgets/w/connections/acme/access-token", Some(Function::Proxy)),
+            (
+                "/v1/widgets/w/connections/acme/access-token",
+                Some(Function::Proxy),
+            ),
             ("/v1/widgets/w/connections", Some(Function::Connect)),
             ("/v1/widgets/w/connections/acme", Some(Function::Connect)),
-            ("/v1/widgets/w/connections/acme/connect", Some(Function::Connect)),
+            (
+                "/v1/widgets/w/connections/acme/connect",
+                Some(Function::Connect),
+            ),
             ("/v1/connect/ticket", Some(Function::Connect)),
             ("/v1/callback/demo.acme-cloud", Some(Function::Connect)),
             ("/v1/health", Some(Function::Connect)),
@@ -118,10 +135,21 @@ mod tests {
             }
             is_for_this_machine(&request)
         };
-        for host in ["127.0.0.1:8700", "localhost:8700", "LOCALHOST", "[::1]:8700"] {
+        for host in [
+            "127.0.0.1:8700",
+            "localhost:8700",
+            "LOCALHOST",
+            "[::1]:8700",
+        ] {
             assert!(served(&[host]), "{host}");
         }
-        for host in ["evil.example:8700", "127.0.0.1.evil.example", "localhost.evil.example", "a@127.0.0.1", ""] {
+        for host in [
+            "evil.example:8700",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "a@127.0.0.1",
+            "",
+        ] {
             assert!(!served(&[host]), "{host}");
         }
         assert!(!served(&[]));

@@ -14,10 +14,18 @@ use crate::operator::target::{SECRETS_PREFIX, Target};
 use crate::operator::{import, set_secret};
 
 /// Imports `bundle` and answers what was said about it. Whoever starts the server with this bundle agrees to it.
-pub(super) async fn import_bundle(target: &Target, secrets: &SecretsManager, bundle: &Path) -> anyhow::Result<String> {
+pub(super) async fn import_bundle(
+    target: &Target,
+    secrets: &SecretsManager,
+    bundle: &Path,
+) -> anyhow::Result<String> {
     let report = import_agreed(target, bundle).await?;
     let mut text = report.text;
-    let widget = report.json.get("widget").and_then(|widget| widget.as_str()).unwrap_or_default();
+    let widget = report
+        .json
+        .get("widget")
+        .and_then(|widget| widget.as_str())
+        .unwrap_or_default();
     if make_host_secret(target, secrets, widget).await? {
         text.push_str(&format!(
             "\n\nA random host secret was made: try the widget with `consulate token --widget {widget}`."
@@ -34,12 +42,17 @@ pub(super) async fn import_agreed(target: &Target, bundle: &Path) -> anyhow::Res
         join_host: true,
         ..ImportArguments::default()
     };
-    done(import(target, &arguments).await?).with_context(|| format!("cannot import {}", bundle.display()))
+    done(import(target, &arguments).await?)
+        .with_context(|| format!("cannot import {}", bundle.display()))
 }
 
 /// Gives `widget` a random host secret where it has none: here, nobody but `consulate token` and the demo vouches for
 /// callers. True when one was made.
-pub(super) async fn make_host_secret(target: &Target, secrets: &SecretsManager, widget: &str) -> anyhow::Result<bool> {
+pub(super) async fn make_host_secret(
+    target: &Target,
+    secrets: &SecretsManager,
+    widget: &str,
+) -> anyhow::Result<bool> {
     let name = format!("widgets/{widget}");
     if secrets.get(&format!("{SECRETS_PREFIX}{name}")).is_some() {
         return Ok(false);

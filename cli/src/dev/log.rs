@@ -7,9 +7,11 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Gets every log line of this process.
-pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+pub type Listener = Arc<Hear>;
 
-static LISTENERS: Mutex<Vec<Weak<dyn Fn(&str) + Send + Sync>>> = Mutex::new(Vec::new());
+type Hear = dyn Fn(&str) + Send + Sync;
+
+static LISTENERS: Mutex<Vec<Weak<Hear>>> = Mutex::new(Vec::new());
 
 /// Lets `listener` hear every line for as long as somebody else holds it.
 pub(super) fn listen(listener: &Listener) {

@@ -13,7 +13,7 @@ mod log;
 mod port;
 mod simulators;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl From<&DevArguments> for Options {
 pub struct Running {
     /// `http://127.0.0.1:PORT`.
     pub base_url: String,
-    /// Where everything is kept.
+    /// Where everything is kept: what `--dev` takes.
     pub data_dir: PathBuf,
     /// Time, for the functions and the demo's provider.
     pub clock: Clock,
@@ -173,11 +173,19 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         earlier_processes_are_dead: true,
     };
     let foundation = Foundation::new(dev_config(&dev_file), options.clock.clone(), leniency)?;
-    let target = Target::of_function(&foundation.config, &foundation.aws, allow, options.clock.clone());
+    let target = Target::of_function(
+        &foundation.config,
+        &foundation.aws,
+        allow,
+        options.clock.clone(),
+    );
     simulators::make_table(&target.dynamodb, TABLE).await?;
     keys::create_missing(&target).await?;
     let custodian = consulate_custodian::State::new(&foundation)?;
-    simulators.functions.register(&foundation.config.custodian, simulators::custodian_handler(custodian));
+    simulators.functions.register(
+        &foundation.config.custodian,
+        simulators::custodian_handler(custodian),
+    );
 
     let mut notes: Vec<String> = listening.note.into_iter().collect();
     let (provider, demo) = if options.demo {
@@ -190,7 +198,9 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
             clock: &options.clock,
             steps: &steps,
         };
-        let (provider, routes) = demo_parts::set_up(ground).await.context("the demo cannot be set up")?;
+        let (provider, routes) = demo_parts::set_up(ground)
+            .await
+            .context("the demo cannot be set up")?;
         (Some(provider), routes)
     } else {
         (None, Router::new())
@@ -205,7 +215,11 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     };
     let router = gateway::router(functions, demo);
     let serve = |listener| serve_on(listener, router.clone());
-    let public = listening.listeners.into_iter().map(serve).collect::<anyhow::Result<Vec<_>>>()?;
+    let public = listening
+        .listeners
+        .into_iter()
+        .map(serve)
+        .collect::<anyhow::Result<Vec<_>>>()?;
     // Written last: who finds a process id in it finds a server that answers.
     dev_file.write(folder.path())?;
     Ok(Running {
@@ -223,7 +237,11 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         notes,
         dev_file,
         public,
-        simulated: [simulators.lambda, simulators.dynamodb, simulators.secrets_manager],
+        simulated: [
+            simulators.lambda,
+            simulators.dynamodb,
+            simulators.secrets_manager,
+        ],
         _listeners: listeners,
         folder,
     })
@@ -239,13 +257,11 @@ impl Running {
             futures_util::future::join_all(self.simulated.map(Served::stop)).await;
         };
         let _in_time = tokio::time::timeout(STOP_WITHIN, finish).await;
-        let stopped = DevFile { pid: None, ..self.dev_file };
+        let stopped = DevFile {
+            pid: None,
+            ..self.dev_file
+        };
         stopped.write(self.folder.path())
-    }
-
-    /// The folder `--dev` takes.
-    pub fn dev_flag(&self) -> &Path {
-        &self.data_dir
     }
 }
 

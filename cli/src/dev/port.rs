@@ -29,12 +29,22 @@ pub(super) struct Listening {
 /// `wanted` is taken.
 pub(super) async fn listen(wanted: Option<u16>, former: Option<u16>) -> anyhow::Result<Listening> {
     if let Some(port) = wanted {
-        let (port, listeners) = bind(port).await.with_context(|| format!("port {port} cannot be had"))?;
-        return Ok(Listening { port, listeners, note: None });
+        let (port, listeners) = bind(port)
+            .await
+            .with_context(|| format!("port {port} cannot be had"))?;
+        return Ok(Listening {
+            port,
+            listeners,
+            note: None,
+        });
     }
     let usual = former.unwrap_or(DEFAULT_PORT);
     if let Ok((port, listeners)) = bind(usual).await {
-        return Ok(Listening { port, listeners, note: None });
+        return Ok(Listening {
+            port,
+            listeners,
+            note: None,
+        });
     }
     let (port, listeners) = bind_free().await.context("no free port")?;
     let note = match former {
@@ -43,7 +53,11 @@ pub(super) async fn listen(wanted: Option<u16>, former: Option<u16>) -> anyhow::
         ),
         None => format!("Port {usual} is taken; using {port}."),
     };
-    Ok(Listening { port, listeners, note: Some(note) })
+    Ok(Listening {
+        port,
+        listeners,
+        note: Some(note),
+    })
 }
 
 async fn bind_free() -> io::Result<(u16, Vec<TcpListener>)> {
@@ -77,7 +91,10 @@ mod tests {
     async fn a_port_somebody_asked_for_is_had_or_refused() {
         let taken = listen(None, Some(0)).await.unwrap();
         let error = listen(Some(taken.port), None).await.unwrap_err();
-        assert!(error.to_string().contains(&taken.port.to_string()), "{error}");
+        assert!(
+            error.to_string().contains(&taken.port.to_string()),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    TimeToLiveSpecification,
 };
 use bytes::Bytes;
 use consulate_core::custody::Event;
@@ -53,25 +54,39 @@ pub(super) fn custodian_handler(state: custodian::State) -> Handler {
     Arc::new(move |payload: Bytes| {
         let state = state.clone();
         Box::pin(async move {
-            let event: Event = serde_json::from_slice(&payload)
-                .map_err(|_| FunctionError::new("Runtime.MalformedEvent", "the event is none the custodian knows"))?;
+            let event: Event = serde_json::from_slice(&payload).map_err(|_| {
+                FunctionError::new(
+                    "Runtime.MalformedEvent",
+                    "the event is none the custodian knows",
+                )
+            })?;
             let request_id = random::id().unwrap_or_default();
             let answer = custodian::run(&state, event, &request_id).await;
-            let answer = serde_json::to_vec(&answer)
-                .map_err(|_| FunctionError::new("Runtime.MalformedAnswer", "the answer cannot be written"))?;
+            let answer = serde_json::to_vec(&answer).map_err(|_| {
+                FunctionError::new("Runtime.MalformedAnswer", "the answer cannot be written")
+            })?;
             Ok(Bytes::from(answer))
         })
     })
 }
 
 /// Makes the table as the deployment template makes it, where it is missing.
-pub(super) async fn make_table(client: &aws_sdk_dynamodb::Client, table: &str) -> anyhow::Result<()> {
+pub(super) async fn make_table(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+) -> anyhow::Result<()> {
     match client.describe_table().table_name(table).send().await {
         Ok(_) => return Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {}
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_resource_not_found_exception()) => {}
         Err(_) => anyhow::bail!("the table file cannot be used"),
     }
-    let key = KeySchemaElement::builder().attribute_name(PK).key_type(KeyType::Hash).build()?;
+    let key = KeySchemaElement::builder()
+        .attribute_name(PK)
+        .key_type(KeyType::Hash)
+        .build()?;
     let attribute = AttributeDefinition::builder()
         .attribute_name(PK)
         .attribute_type(ScalarAttributeType::S)
@@ -83,8 +98,17 @@ pub(super) async fn make_table(client: &aws_sdk_dynamodb::Client, table: &str) -
         .attribute_definitions(attribute)
         .billing_mode(BillingMode::PayPerRequest);
     create.send().await.context("the table cannot be made")?;
-    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build()?;
-    let update = client.update_time_to_live().table_name(table).time_to_live_specification(ttl);
-    update.send().await.context("expiry cannot be switched on for the table")?;
+    let ttl = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(TTL)
+        .build()?;
+    let update = client
+        .update_time_to_live()
+        .table_name(table)
+        .time_to_live_specification(ttl);
+    update
+        .send()
+        .await
+        .context("expiry cannot be switched on for the table")?;
     Ok(())
 }

@@ -205,7 +205,9 @@ fn loopback_pair(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').ok_or(wanted)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let loopback = host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
     match port.parse::<u16>() {
         Ok(port) if port > 0 && loopback => Ok(format!("{}:{port}", host.to_ascii_lowercase())),
         _ => Err(wanted.to_owned()),
@@ -222,7 +224,9 @@ mod tests {
 
     #[track_caller]
     fn misuse(line: &str) {
-        let error = read(line).err().unwrap_or_else(|| panic!("accepted: {line}"));
+        let error = read(line)
+            .err()
+            .unwrap_or_else(|| panic!("accepted: {line}"));
         assert_eq!(error.exit_code(), 2, "{line}");
     }
 
@@ -233,7 +237,11 @@ mod tests {
 
     #[test]
     fn dev_and_json_are_understood_before_and_after_the_command() {
-        for line in ["--dev d --json providers", "providers --dev d --json", "passports list --json --dev d"] {
+        for line in [
+            "--dev d --json providers",
+            "providers --dev d --json",
+            "passports list --json --dev d",
+        ] {
             let arguments = read(line).unwrap();
             assert!(arguments.json, "{line}");
             assert_eq!(arguments.dev, Some(PathBuf::from("d")), "{line}");
@@ -248,30 +256,49 @@ mod tests {
 
     #[test]
     fn a_binding_names_both_sides() {
-        let Command::Import(import) = read("import d --bind a=b --bind c=d.e").unwrap().command else {
+        let Command::Import(import) = read("import d --bind a=b --bind c=d.e").unwrap().command
+        else {
             panic!("another command");
         };
         let binds = [("a", "b"), ("c", "d.e")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(import.binds, binds);
-        for line in ["import d --bind a", "import d --bind =b", "import d --bind a=", "import"] {
+        for line in [
+            "import d --bind a",
+            "import d --bind =b",
+            "import d --bind a=",
+            "import",
+        ] {
             misuse(line);
         }
     }
 
     #[test]
     fn only_loopback_can_be_allowed() {
-        let Command::Dev(dev) = read("dev --allow LocalHost:9000 --allow 127.0.0.1:80").unwrap().command else {
+        let Command::Dev(dev) = read("dev --allow LocalHost:9000 --allow 127.0.0.1:80")
+            .unwrap()
+            .command
+        else {
             panic!("another command");
         };
         assert_eq!(dev.allow, ["localhost:9000", "127.0.0.1:80"]);
-        for pair in ["10.0.0.1:80", "example.com:80", "localhost", "localhost:0", "localhost:x", "0.0.0.0:80"] {
+        for pair in [
+            "10.0.0.1:80",
+            "example.com:80",
+            "localhost",
+            "localhost:0",
+            "localhost:x",
+            "0.0.0.0:80",
+        ] {
             misuse(&format!("dev --allow {pair}"));
         }
     }
 
     #[test]
     fn a_caller_jwt_lasts_five_minutes_unless_told_otherwise() {
-        let Command::Token(token) = read("token --widget w --user u --organisation o").unwrap().command else {
+        let Command::Token(token) = read("token --widget w --user u --organisation o")
+            .unwrap()
+            .command
+        else {
             panic!("another command");
         };
         assert_eq!(token.expires_in, 300);

@@ -30,15 +30,24 @@ struct HostSecrets {
 /// The widget or its host secret is missing.
 pub async fn token(target: &Target, arguments: &TokenArguments) -> anyhow::Result<Report> {
     let id = &arguments.widget;
-    if Records::of(target).read::<Widget>(table::widget_pk(id)).await?.is_none() {
+    if Records::of(target)
+        .read::<Widget>(table::widget_pk(id))
+        .await?
+        .is_none()
+    {
         bail!("no widget \"{id}\" is imported");
     }
-    let secret = SecretStore::of(target).get(&format!("widgets/{id}")).await?;
+    let secret = SecretStore::of(target)
+        .get(&format!("widgets/{id}"))
+        .await?;
     let secret = secret.with_context(|| {
         format!("the host secret of \"{id}\" is not set: give {{\"host_secrets\":[…]}} to `consulate secret set widgets/{id}`")
     })?;
     let (jwt, expires_at) = sign(&secret, arguments, target.clock.now())?;
-    Ok(Report::done(jwt.as_str(), json!({ "token": jwt, "expires_at": expires_at })))
+    Ok(Report::done(
+        jwt.as_str(),
+        json!({ "token": jwt, "expires_at": expires_at }),
+    ))
 }
 
 /// Signs with the first of the secret's `host_secrets`.
@@ -86,7 +95,8 @@ mod tests {
             expires_in: 60,
             ..TokenArguments::default()
         };
-        let secret = SecretText::new(r#"{"host_secrets":["current-secret-16","next-secret-16-16"]}"#);
+        let secret =
+            SecretText::new(r#"{"host_secrets":["current-secret-16","next-secret-16-16"]}"#);
         let (jwt, expires_at) = sign(&secret, &arguments, Timestamp::from_seconds(1_000)).unwrap();
         assert_eq!(expires_at, Timestamp::from_seconds(1_060));
         let mut parts = jwt.split('.');
@@ -94,7 +104,9 @@ mod tests {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"current-secret-16");
         let signature = URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap();
         ring::hmac::verify(&key, signed.as_bytes(), &signature).unwrap();
-        let claims = URL_SAFE_NO_PAD.decode(signed.split('.').nth(1).unwrap()).unwrap();
+        let claims = URL_SAFE_NO_PAD
+            .decode(signed.split('.').nth(1).unwrap())
+            .unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         let expected = json!({
             "user": {"id": "u1", "primaryEmail": "u@example.com"},
@@ -105,8 +117,18 @@ mod tests {
 
     #[test]
     fn a_secret_of_another_shape_is_refused_without_being_quoted() {
-        for text in ["canary", "{}", r#"{"host_secrets":[]}"#, r#"{"host_secrets":"canary"}"#] {
-            let error = sign(&SecretText::new(text), &TokenArguments::default(), Timestamp::default()).unwrap_err();
+        for text in [
+            "canary",
+            "{}",
+            r#"{"host_secrets":[]}"#,
+            r#"{"host_secrets":"canary"}"#,
+        ] {
+            let error = sign(
+                &SecretText::new(text),
+                &TokenArguments::default(),
+                Timestamp::default(),
+            )
+            .unwrap_err();
             assert!(!format!("{error:?}").contains("canary"));
         }
     }

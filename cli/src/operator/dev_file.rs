@@ -58,11 +58,17 @@ impl DevFile {
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
         };
         // serde_json's message could quote the key: only the place is told.
         let file = serde_json::from_slice(&text).map_err(|error| {
-            anyhow::anyhow!("{} is damaged at line {}: take it away and start again", path.display(), error.line())
+            anyhow::anyhow!(
+                "{} is damaged at line {}: take it away and start again",
+                path.display(),
+                error.line()
+            )
         })?;
         Ok(Some(file))
     }
@@ -72,13 +78,22 @@ impl DevFile {
     /// # Errors
     /// None runs there.
     pub fn of_running(folder: &Path) -> anyhow::Result<Self> {
-        let start = format!("start it with `consulate dev --data-dir {}`", folder.display());
+        let start = format!(
+            "start it with `consulate dev --data-dir {}`",
+            folder.display()
+        );
         let Some(file) = Self::read(folder)? else {
-            bail!("no `consulate dev` ever ran on {}: {start}", folder.display());
+            bail!(
+                "no `consulate dev` ever ran on {}: {start}",
+                folder.display()
+            );
         };
         // A killed process leaves its pid behind: what counts is that somebody answers.
         if file.pid.is_none() || !accepts(&file.dynamodb) {
-            bail!("no `consulate dev` is running on {}: {start}", folder.display());
+            bail!(
+                "no `consulate dev` is running on {}: {start}",
+                folder.display()
+            );
         }
         Ok(file)
     }
@@ -96,7 +111,11 @@ impl DevFile {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&draft)?;
             file.write_all(&serde_json::to_vec_pretty(self)?)?;
             file.sync_all()?;
             fs::rename(&draft, &path)
@@ -151,7 +170,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         file().write(folder.path()).unwrap();
         file().write(folder.path()).unwrap();
-        let mode = fs::metadata(DevFile::path(folder.path())).unwrap().permissions().mode();
+        let mode = fs::metadata(DevFile::path(folder.path()))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let read = DevFile::read(folder.path()).unwrap().unwrap();
         assert_eq!(read.port(), Some(8700));

@@ -19,7 +19,13 @@ pub(super) struct Standing<'s> {
 
 /// `Ok` with a difference to agree to, if there is one; `Err` with why the import is refused, whatever is agreed to.
 pub(super) fn judge(standing: &Standing<'_>) -> Result<Option<String>, String> {
-    let Standing { declared, stored, is_own, others, join } = standing;
+    let Standing {
+        declared,
+        stored,
+        is_own,
+        others,
+        join,
+    } = standing;
     let Some(stored) = stored else {
         return Ok(None);
     };
@@ -31,7 +37,10 @@ pub(super) fn judge(standing: &Standing<'_>) -> Result<Option<String>, String> {
     };
     match (is_own, join) {
         (true, _) if equal || others.is_empty() => Ok(None),
-        (true, _) => Ok(Some(format!("host {id} changes for {} too", others.join(", ")))),
+        (true, _) => Ok(Some(format!(
+            "host {id} changes for {} too",
+            others.join(", ")
+        ))),
         (false, false) => Err(format!(
             "The host \"{id}\" is there already{with}. To share its callers, import with --join-host; \
              else give this widget's host another id in consulate.json."
@@ -58,9 +67,20 @@ mod tests {
         }
     }
 
-    fn judged(stored: Option<&Host>, is_own: bool, others: &[&str], join: bool) -> Result<Option<String>, String> {
+    fn judged(
+        stored: Option<&Host>,
+        is_own: bool,
+        others: &[&str],
+        join: bool,
+    ) -> Result<Option<String>, String> {
         let others: Vec<String> = others.iter().map(|id| (*id).to_owned()).collect();
-        judge(&Standing { declared: &host(None), stored, is_own, others: &others, join })
+        judge(&Standing {
+            declared: &host(None),
+            stored,
+            is_own,
+            others: &others,
+            join,
+        })
     }
 
     #[test]
@@ -71,9 +91,17 @@ mod tests {
     #[test]
     fn a_host_of_others_is_joined_only_on_demand_and_as_it_is() {
         let (same, other) = (host(None), host(Some(&["o1"])));
-        assert!(judged(Some(&same), false, &["files"], false).unwrap_err().contains("--join-host"));
+        assert!(
+            judged(Some(&same), false, &["files"], false)
+                .unwrap_err()
+                .contains("--join-host")
+        );
         assert_eq!(judged(Some(&same), false, &["files"], true), Ok(None));
-        assert!(judged(Some(&other), false, &["files"], true).unwrap_err().contains("differently"));
+        assert!(
+            judged(Some(&other), false, &["files"], true)
+                .unwrap_err()
+                .contains("differently")
+        );
         // Nobody stands under it any more, but its callers' connections may still be there.
         assert!(judged(Some(&same), false, &[], false).is_err());
     }
@@ -82,6 +110,11 @@ mod tests {
     fn changing_a_shared_host_names_whom_it_concerns() {
         let other = host(Some(&["o1"]));
         assert_eq!(judged(Some(&other), true, &[], false), Ok(None));
-        assert!(judged(Some(&other), true, &["files"], false).unwrap().unwrap().contains("files"));
+        assert!(
+            judged(Some(&other), true, &["files"], false)
+                .unwrap()
+                .unwrap()
+                .contains("files")
+        );
     }
 }

@@ -45,10 +45,20 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
     };
     let secrets = SecretPlan::new(target, &import, &seen.passports).await?;
 
-    let mut differences = stored.map(|stored| bundle::differences(&stored, &import)).unwrap_or_default();
-    match seen.judge_host(&records, &import, arguments.join_host).await? {
+    let mut differences = stored
+        .map(|stored| bundle::differences(&stored, &import))
+        .unwrap_or_default();
+    match seen
+        .judge_host(&records, &import, arguments.join_host)
+        .await?
+    {
         Ok(difference) => differences.extend(difference),
-        Err(why) => return Ok(Report::refused(format!("{why}\nNothing was imported."), json!({}))),
+        Err(why) => {
+            return Ok(Report::refused(
+                format!("{why}\nNothing was imported."),
+                json!({}),
+            ));
+        }
     }
     differences.extend(secrets.differences());
     if !differences.is_empty() && !arguments.accept {
@@ -65,7 +75,10 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
             return Ok(Report::refused(text, json!({})));
         }
         Err(error) => {
-            written.undo().await.context("the import failed, and a client secret could not be put back")?;
+            written
+                .undo()
+                .await
+                .context("the import failed, and a client secret could not be put back")?;
             return Err(error);
         }
     }
@@ -85,8 +98,11 @@ struct Seen {
 
 impl Seen {
     async fn read(records: &Records, import: &Import) -> anyhow::Result<Self> {
-        let widget: Option<Record<Widget>> = records.read(table::widget_pk(&import.widget.id)).await?;
-        let former = widget.as_ref().and_then(|widget| widget.definition.host.clone());
+        let widget: Option<Record<Widget>> =
+            records.read(table::widget_pk(&import.widget.id)).await?;
+        let former = widget
+            .as_ref()
+            .and_then(|widget| widget.definition.host.clone());
         let former_host: Option<Record<Host>> = match &former {
             Some(id) => records.read(table::host_pk(id)).await?,
             None => None,
@@ -100,15 +116,27 @@ impl Seen {
         for passport in &import.passports {
             passports.push(records.read(table::passport_pk(&passport.id)).await?);
         }
-        Ok(Self { widget, former_host, host, passports })
+        Ok(Self {
+            widget,
+            former_host,
+            host,
+            passports,
+        })
     }
 
     /// What an earlier import left; `None` before the first.
     fn stored(&self) -> Option<Stored> {
-        let passports = self.passports.iter().flatten().map(|record| record.definition.clone());
+        let passports = self
+            .passports
+            .iter()
+            .flatten()
+            .map(|record| record.definition.clone());
         Some(Stored {
             widget: self.widget.as_ref()?.definition.clone(),
-            host: self.former_host.as_ref().map(|host| host.definition.clone()),
+            host: self
+                .former_host
+                .as_ref()
+                .map(|host| host.definition.clone()),
             passports: passports.collect(),
         })
     }
@@ -132,7 +160,10 @@ impl Seen {
                 others.push(id);
             }
         }
-        let former = self.widget.as_ref().and_then(|widget| widget.definition.host.as_ref());
+        let former = self
+            .widget
+            .as_ref()
+            .and_then(|widget| widget.definition.host.as_ref());
         Ok(host_rule::judge(&Standing {
             declared,
             stored: Some(&stored.definition),
@@ -143,7 +174,12 @@ impl Seen {
     }
 
     /// Writes the import in one transaction. False when something changed since it was read.
-    async fn write(&self, records: &Records, import: &Import, bound: &[Record<Passport>]) -> anyhow::Result<bool> {
+    async fn write(
+        &self,
+        records: &Records,
+        import: &Import,
+        bound: &[Record<Passport>],
+    ) -> anyhow::Result<bool> {
         let mut change = records.change();
         change.widget(&import.widget.id, &import.widget, self.widget.as_ref())?;
         if let Some(host) = &import.host {
@@ -153,7 +189,10 @@ impl Seen {
             change.passport(&passport.id, passport, was.as_ref())?;
         }
         for passport in bound {
-            change.require(table::passport_pk(&passport.definition.id), &passport.document)?;
+            change.require(
+                table::passport_pk(&passport.definition.id),
+                &passport.document,
+            )?;
         }
         change.commit().await
     }
@@ -181,9 +220,14 @@ async fn bound_passports(
             let text = format!(
                 "\"{key}\" is bound to the passport \"{id}\", which does not exist. Nothing was imported.\n\
                  Make it with `consulate passports add {id} --provider {} --client-id C`.",
-                Some(authentication.provider.as_str()).filter(|provider| !provider.is_empty()).unwrap_or("P"),
+                Some(authentication.provider.as_str())
+                    .filter(|provider| !provider.is_empty())
+                    .unwrap_or("P"),
             );
-            return Ok(Err(Report::refused(text, json!({ "auth_key": key, "passport": id }))));
+            return Ok(Err(Report::refused(
+                text,
+                json!({ "auth_key": key, "passport": id }),
+            )));
         };
         if let Some(refusal) = mismatch(key, &authentication.provider, &passport.definition) {
             return Ok(Err(refusal));
@@ -203,5 +247,8 @@ fn mismatch(key: &str, provider: &str, passport: &Passport) -> Option<Report> {
          Bind a passport of that provider.",
         passport.id, passport.provider
     );
-    Some(Report::refused(text, json!({ "auth_key": key, "passport": passport.id })))
+    Some(Report::refused(
+        text,
+        json!({ "auth_key": key, "passport": passport.id }),
+    ))
 }

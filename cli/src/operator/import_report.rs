@@ -16,7 +16,10 @@ pub(super) fn differs(import: &Import, differences: &[String]) -> Report {
         import.widget.id,
         differences.join("\n  ")
     );
-    Report::refused(text, json!({ "differences": differences, "findings": import.findings }))
+    Report::refused(
+        text,
+        json!({ "differences": differences, "findings": import.findings }),
+    )
 }
 
 /// The import is done.
@@ -27,10 +30,16 @@ pub(super) async fn done(
     accepted: &[String],
     remarks: &[String],
 ) -> anyhow::Result<Report> {
-    let passports: Vec<&Passport> =
-        import.passports.iter().chain(bound.iter().map(|record| &record.definition)).collect();
+    let passports: Vec<&Passport> = import
+        .passports
+        .iter()
+        .chain(bound.iter().map(|record| &record.definition))
+        .collect();
     let mut text = match &import.host {
-        Some(host) => format!("Imported widget {} under host {}.", import.widget.id, host.id),
+        Some(host) => format!(
+            "Imported widget {} under host {}.",
+            import.widget.id, host.id
+        ),
         None => format!("Imported widget {}.", import.widget.id),
     };
     section(&mut text, "Agreed to:", accepted);
@@ -51,7 +60,10 @@ pub(super) async fn done(
     next.extend(missing_secrets(target, import, &passports).await?);
     section(&mut text, "Next:", &next);
 
-    let shown: Vec<Value> = passports.iter().map(|passport| shown(target, import, passport)).collect();
+    let shown: Vec<Value> = passports
+        .iter()
+        .map(|passport| shown(target, import, passport))
+        .collect();
     let json = json!({
         "widget": import.widget.id,
         "host": import.host.as_ref().map(|host| &host.id),
@@ -81,18 +93,26 @@ fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
 }
 
 /// The secrets without which nothing works.
-async fn missing_secrets(target: &Target, import: &Import, passports: &[&Passport]) -> anyhow::Result<Vec<String>> {
+async fn missing_secrets(
+    target: &Target,
+    import: &Import,
+    passports: &[&Passport],
+) -> anyhow::Result<Vec<String>> {
     let store = SecretStore::of(target);
     let mut missing = Vec::new();
     let name = format!("widgets/{}", import.widget.id);
     if import.host.is_some() && !store.is_set(&name).await? {
-        missing.push(format!("Give {{\"host_secrets\":[\"…\"]}} to `consulate secret set {name}`."));
+        missing.push(format!(
+            "Give {{\"host_secrets\":[\"…\"]}} to `consulate secret set {name}`."
+        ));
     }
     for passport in passports {
         let name = format!("passports/{}", passport.id);
         let public = passport.client_authentication == ClientAuthentication::None;
         if !public && !store.is_set(&name).await? {
-            missing.push(format!("Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."));
+            missing.push(format!(
+                "Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."
+            ));
         }
     }
     Ok(missing)

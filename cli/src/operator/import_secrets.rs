@@ -30,7 +30,11 @@ pub(super) struct Written<'p> {
 }
 
 impl SecretPlan {
-    pub async fn new(target: &Target, import: &Import, stored: &[Option<Record<Passport>>]) -> anyhow::Result<Self> {
+    pub async fn new(
+        target: &Target,
+        import: &Import,
+        stored: &[Option<Record<Passport>>],
+    ) -> anyhow::Result<Self> {
         let mut plan = Self {
             store: SecretStore::of(target),
             writes: Vec::new(),
@@ -39,9 +43,16 @@ impl SecretPlan {
         };
         for (passport, stored) in import.passports.iter().zip(stored) {
             let name = format!("passports/{}", passport.id);
-            match import.secrets.iter().find(|secret| secret.passport == passport.id) {
+            match import
+                .secrets
+                .iter()
+                .find(|secret| secret.passport == passport.id)
+            {
                 Some(bundled) => plan.bring(name, &bundled.client_secret, passport).await?,
-                None => plan.judge_endpoints(&name, passport, stored.as_ref()).await?,
+                None => {
+                    plan.judge_endpoints(&name, passport, stored.as_ref())
+                        .await?
+                }
             }
         }
         Ok(plan)
@@ -68,7 +79,12 @@ impl SecretPlan {
         })
     }
 
-    async fn bring(&mut self, name: String, secret: &SecretText, passport: &Passport) -> anyhow::Result<()> {
+    async fn bring(
+        &mut self,
+        name: String,
+        secret: &SecretText,
+        passport: &Passport,
+    ) -> anyhow::Result<()> {
         let new = client_secret(secret, passport);
         let was = self.store.get(&name).await?;
         if was.as_ref().is_some_and(|was| was.expose() == new.expose()) {
@@ -79,7 +95,9 @@ impl SecretPlan {
         });
         if other {
             let id = &passport.id;
-            self.differences.push(format!("client secret of passport {id}: the stored one -> the bundle's"));
+            self.differences.push(format!(
+                "client secret of passport {id}: the stored one -> the bundle's"
+            ));
         }
         self.writes.push(Write { name, new, was });
         Ok(())
@@ -92,7 +110,9 @@ impl SecretPlan {
         passport: &Passport,
         stored: Option<&Record<Passport>>,
     ) -> anyhow::Result<()> {
-        let moved = stored.is_some_and(|stored| stored.definition.secret_endpoints() != passport.secret_endpoints());
+        let moved = stored.is_some_and(|stored| {
+            stored.definition.secret_endpoints() != passport.secret_endpoints()
+        });
         if moved && self.store.is_set(name).await? {
             self.remarks.push(format!(
                 "The endpoints of {} changed: its client secret is not used until you set it again with \

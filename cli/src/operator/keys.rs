@@ -13,7 +13,12 @@ use super::secret_store::SecretStore;
 use super::target::Target;
 
 /// Every keyring, by name of its secret.
-pub const KEYRINGS: [&str; 4] = ["keys/access", "keys/refresh", "keys/settings", "keys/fingerprint"];
+pub const KEYRINGS: [&str; 4] = [
+    "keys/access",
+    "keys/refresh",
+    "keys/settings",
+    "keys/fingerprint",
+];
 
 /// Makes the keyrings that are missing; refused when none is.
 ///
@@ -48,7 +53,9 @@ pub async fn create_missing(target: &Target) -> anyhow::Result<Vec<&'static str>
 fn keyring(now: Timestamp) -> anyhow::Result<SecretText> {
     let id: String = now.rfc3339().chars().take("2026-11".len()).collect();
     let key = STANDARD.encode(random::bytes::<32>()?);
-    Ok(SecretText::new(json!({ "primary": id, "keys": { &id: key } }).to_string()))
+    Ok(SecretText::new(
+        json!({ "primary": id, "keys": { &id: key } }).to_string(),
+    ))
 }
 
 #[cfg(test)]

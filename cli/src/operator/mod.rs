@@ -8,7 +8,7 @@ pub mod arguments;
 pub mod caller_jwt;
 pub mod dev_file;
 mod host_rule;
-mod import;
+pub mod import;
 mod import_report;
 mod import_secrets;
 pub mod keys;
@@ -51,9 +51,15 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
         Command::Dev(_) => return Ok(None),
         Command::Providers => providers()?,
         Command::Lint(lint_arguments) => lint(lint_arguments, dev)?,
-        Command::Import(import_arguments) => import(&Target::new(dev).await?, import_arguments).await?,
-        Command::Passports(PassportsCommand::List) => list_passports(&Target::new(dev).await?).await?,
-        Command::Passports(PassportsCommand::Add(passport)) => add_passport(&Target::new(dev).await?, passport).await?,
+        Command::Import(import_arguments) => {
+            import(&Target::new(dev).await?, import_arguments).await?
+        }
+        Command::Passports(PassportsCommand::List) => {
+            list_passports(&Target::new(dev).await?).await?
+        }
+        Command::Passports(PassportsCommand::Add(passport)) => {
+            add_passport(&Target::new(dev).await?, passport).await?
+        }
         Command::Secret(SecretCommand::Set { name }) => {
             let target = Target::new(dev).await?;
             set_secret(&target, name, &standard_input()?).await?

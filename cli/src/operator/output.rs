@@ -1,7 +1,11 @@
 //! EDGE. The command's standard output and standard error. Nothing else here prints.
 //!
 //! With `--json` standard output carries one JSON document and nothing else.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where the command prints"
+)]
 
 use serde_json::json;
 
@@ -45,7 +49,13 @@ pub fn note(text: &str) {
 /// Without what a terminal would act on: names in a report come from bundles.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_control() && character != '\n' { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() && character != '\n' {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect()
 }
 

@@ -43,16 +43,24 @@ impl Records {
         let Some(item) = self.item(&pk).await? else {
             return Ok(None);
         };
-        let document = table::get_s(&item, DOC).map_err(|error| anyhow::anyhow!("{pk}: {error}"))?;
+        let document =
+            table::get_s(&item, DOC).map_err(|error| anyhow::anyhow!("{pk}: {error}"))?;
         let definition = serde_json::from_str(&document)
             .map_err(|_| anyhow::anyhow!("{pk} was written by another version of Consulate"))?;
-        Ok(Some(Record { document, definition }))
+        Ok(Some(Record {
+            document,
+            definition,
+        }))
     }
 
     pub async fn registry(&self) -> anyhow::Result<Registry> {
         let item = self.item(REGISTRY).await?.unwrap_or_default();
         let ids = |name: &str| {
-            let mut ids = item.get(name).and_then(|set| set.as_ss().ok()).cloned().unwrap_or_default();
+            let mut ids = item
+                .get(name)
+                .and_then(|set| set.as_ss().ok())
+                .cloned()
+                .unwrap_or_default();
             ids.sort();
             ids
         };
@@ -74,8 +82,16 @@ impl Records {
     }
 
     async fn item(&self, pk: &str) -> anyhow::Result<Option<Item>> {
-        let asked = self.client.get_item().table_name(&self.table).key(PK, s(pk)).consistent_read(true);
-        let answer = asked.send().await.map_err(|error| told("the table", &error))?;
+        let asked = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .consistent_read(true);
+        let answer = asked
+            .send()
+            .await
+            .map_err(|error| told("the table", &error))?;
         Ok(answer.item)
     }
 }
@@ -90,17 +106,32 @@ pub(super) struct Change<'r> {
 }
 
 impl Change<'_> {
-    pub fn widget<T: Serialize>(&mut self, id: &str, new: &T, was: Option<&Record<T>>) -> anyhow::Result<()> {
+    pub fn widget<T: Serialize>(
+        &mut self,
+        id: &str,
+        new: &T,
+        was: Option<&Record<T>>,
+    ) -> anyhow::Result<()> {
         self.widgets.push(id.to_owned());
         self.put(table::widget_pk(id), new, was)
     }
 
-    pub fn passport<T: Serialize>(&mut self, id: &str, new: &T, was: Option<&Record<T>>) -> anyhow::Result<()> {
+    pub fn passport<T: Serialize>(
+        &mut self,
+        id: &str,
+        new: &T,
+        was: Option<&Record<T>>,
+    ) -> anyhow::Result<()> {
         self.passports.push(id.to_owned());
         self.put(table::passport_pk(id), new, was)
     }
 
-    pub fn host<T: Serialize>(&mut self, id: &str, new: &T, was: Option<&Record<T>>) -> anyhow::Result<()> {
+    pub fn host<T: Serialize>(
+        &mut self,
+        id: &str,
+        new: &T,
+        was: Option<&Record<T>>,
+    ) -> anyhow::Result<()> {
         self.hosts.push(id.to_owned());
         self.put(table::host_pk(id), new, was)
     }
@@ -114,7 +145,8 @@ impl Change<'_> {
             .expression_attribute_names("#doc", DOC)
             .expression_attribute_values(":was", s(document))
             .build()?;
-        self.items.push(TransactWriteItem::builder().condition_check(check).build());
+        self.items
+            .push(TransactWriteItem::builder().condition_check(check).build());
         Ok(())
     }
 
@@ -122,17 +154,30 @@ impl Change<'_> {
     pub async fn commit(mut self) -> anyhow::Result<bool> {
         self.register()?;
         let client = &self.records.client;
-        let written = client.transact_write_items().set_transact_items(Some(self.items)).send().await;
+        let written = client
+            .transact_write_items()
+            .set_transact_items(Some(self.items))
+            .send()
+            .await;
         match written {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_transaction_canceled_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_transaction_canceled_exception()) =>
+            {
                 Ok(false)
             }
             Err(error) => Err(told("the table", &error)),
         }
     }
 
-    fn put<T: Serialize>(&mut self, pk: String, new: &T, was: Option<&Record<T>>) -> anyhow::Result<()> {
+    fn put<T: Serialize>(
+        &mut self,
+        pk: String,
+        new: &T,
+        was: Option<&Record<T>>,
+    ) -> anyhow::Result<()> {
         let put = Put::builder()
             .table_name(&self.records.table)
             .item(PK, s(pk))
@@ -144,24 +189,37 @@ impl Change<'_> {
                 .expression_attribute_values(":was", s(&was.document)),
             None => put.condition_expression("attribute_not_exists(pk)"),
         };
-        self.items.push(TransactWriteItem::builder().put(put.build()?).build());
+        self.items
+            .push(TransactWriteItem::builder().put(put.build()?).build());
         Ok(())
     }
 
     /// Adds the ids to the list of all ids. Sets grow without being read, so writers do not get into each other's way.
     fn register(&mut self) -> anyhow::Result<()> {
-        let mut update = Update::builder().table_name(&self.records.table).key(PK, s(REGISTRY));
+        let mut update = Update::builder()
+            .table_name(&self.records.table)
+            .key(PK, s(REGISTRY));
         let mut additions = Vec::new();
-        for (name, ids) in [("widgets", &self.widgets), ("passports", &self.passports), ("hosts", &self.hosts)] {
+        for (name, ids) in [
+            ("widgets", &self.widgets),
+            ("passports", &self.passports),
+            ("hosts", &self.hosts),
+        ] {
             if !ids.is_empty() {
                 additions.push(format!("#{name} :{name}"));
                 update = update
                     .expression_attribute_names(format!("#{name}"), name)
-                    .expression_attribute_values(format!(":{name}"), AttributeValue::Ss(ids.clone()));
+                    .expression_attribute_values(
+                        format!(":{name}"),
+                        AttributeValue::Ss(ids.clone()),
+                    );
             }
         }
-        let update = update.update_expression(format!("ADD {}", additions.join(", "))).build()?;
-        self.items.push(TransactWriteItem::builder().update(update).build());
+        let update = update
+            .update_expression(format!("ADD {}", additions.join(", ")))
+            .build()?;
+        self.items
+            .push(TransactWriteItem::builder().update(update).build());
         Ok(())
     }
 }

@@ -24,14 +24,18 @@ where
         SdkError::DispatchFailure(failure) => {
             // Nothing was answered, so the chain tells of sockets and credentials only.
             let mut text = format!("{service} cannot be reached");
-            let mut cause = failure.as_connector_error().and_then(|error| error.source());
+            let mut cause = failure
+                .as_connector_error()
+                .and_then(|error| error.source());
             while let Some(error) = cause {
                 text = format!("{text}: {error}");
                 cause = error.source();
             }
             anyhow::anyhow!(text)
         }
-        SdkError::ConstructionFailure(_) => anyhow::anyhow!("the request to {service} could not be made"),
+        SdkError::ConstructionFailure(_) => {
+            anyhow::anyhow!("the request to {service} could not be made")
+        }
         _ => anyhow::anyhow!("{service} gave no usable answer"),
     }
 }

@@ -51,9 +51,19 @@ impl Report {
 
     /// What `lint` found.
     pub fn findings(findings: &[Finding]) -> Self {
-        let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
-        let outcome = if errors { Outcome::Findings } else { Outcome::Done };
-        let text = if findings.is_empty() { "Nothing to say.".to_owned() } else { list(findings) };
+        let errors = findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
+        let outcome = if errors {
+            Outcome::Findings
+        } else {
+            Outcome::Done
+        };
+        let text = if findings.is_empty() {
+            "Nothing to say.".to_owned()
+        } else {
+            list(findings)
+        };
         Self::new(outcome, text, json!({ "findings": findings }))
     }
 
@@ -73,8 +83,17 @@ pub(super) fn list(findings: &[Finding]) -> String {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let Finding { code, file, message, cure, .. } = finding;
+        let line = finding
+            .line
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
+        let Finding {
+            code,
+            file,
+            message,
+            cure,
+            ..
+        } = finding;
         format!("{severity}: {message} ({code})\n  in {file}{line}\n  {cure}")
     };
     findings.iter().map(one).collect::<Vec<_>>().join("\n\n")
@@ -89,11 +108,19 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
         }
     }
     let line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let rows = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    std::iter::once(line(head)).chain(rows).collect::<Vec<_>>().join("\n")
+    let rows = rows
+        .iter()
+        .map(|row| line(row.each_ref().map(String::as_str)));
+    std::iter::once(line(head))
+        .chain(rows)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -102,8 +129,14 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["a".to_owned(), "b".to_owned()], ["longer".to_owned(), String::new()]];
-        assert_eq!(table(["id", "name"], &rows), "id      name\na       b\nlonger");
+        let rows = [
+            ["a".to_owned(), "b".to_owned()],
+            ["longer".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            table(["id", "name"], &rows),
+            "id      name\na       b\nlonger"
+        );
     }
 
     #[test]

@@ -23,8 +23,15 @@ pub async fn set(target: &Target, name: &str, input: &SecretText) -> anyhow::Res
     let records = Records::of(target);
     let (value, remark) = match &read {
         Name::Widget(id) => {
-            let known = records.read::<Widget>(table::widget_pk(id)).await?.is_some();
-            let remark = if known { "" } else { "\nNo widget of that id is imported yet." };
+            let known = records
+                .read::<Widget>(table::widget_pk(id))
+                .await?
+                .is_some();
+            let remark = if known {
+                ""
+            } else {
+                "\nNo widget of that id is imported yet."
+            };
             (secret_shape::widget(input), remark)
         }
         Name::Passport(id) => {

@@ -25,9 +25,19 @@ impl SecretStore {
 
     /// The current value.
     pub async fn get(&self, name: &str) -> anyhow::Result<Option<SecretText>> {
-        match self.client.get_secret_value().secret_id(self.full(name)).send().await {
+        match self
+            .client
+            .get_secret_value()
+            .secret_id(self.full(name))
+            .send()
+            .await
+        {
             Ok(answer) => Ok(answer.secret_string.map(SecretText::new)),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(told(SERVICE, &error)),
@@ -36,9 +46,19 @@ impl SecretStore {
 
     /// Whether the secret is there, asked without reading it.
     pub async fn is_set(&self, name: &str) -> anyhow::Result<bool> {
-        match self.client.describe_secret().secret_id(self.full(name)).send().await {
+        match self
+            .client
+            .describe_secret()
+            .secret_id(self.full(name))
+            .send()
+            .await
+        {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
                 Ok(false)
             }
             Err(error) => Err(told(SERVICE, &error)),
@@ -47,10 +67,18 @@ impl SecretStore {
 
     /// Makes the secret. False when it is there already; it is then left as it is.
     pub async fn create(&self, name: &str, value: &SecretText) -> anyhow::Result<bool> {
-        let create = self.client.create_secret().name(self.full(name)).secret_string(value.expose());
+        let create = self
+            .client
+            .create_secret()
+            .name(self.full(name))
+            .secret_string(value.expose());
         match create.send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_exists_exception()) =>
+            {
                 Ok(false)
             }
             Err(error) => Err(told(SERVICE, &error)),
@@ -62,7 +90,11 @@ impl SecretStore {
         if self.create(name, value).await? {
             return Ok(());
         }
-        let put = self.client.put_secret_value().secret_id(self.full(name)).secret_string(value.expose());
+        let put = self
+            .client
+            .put_secret_value()
+            .secret_id(self.full(name))
+            .secret_string(value.expose());
         put.send().await.map_err(|error| told(SERVICE, &error))?;
         Ok(())
     }

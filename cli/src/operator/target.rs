@@ -79,21 +79,23 @@ impl Target {
         let table = variable("CONSULATE_TABLE").context(
             "CONSULATE_TABLE is not set: name the table of your deployment, or use --dev DIR for a running `consulate dev`",
         )?;
-        let base_url = variable("CONSULATE_BASE_URL").map(|base_url| base_url.trim_end_matches('/').to_owned());
+        let base_url = variable("CONSULATE_BASE_URL")
+            .map(|base_url| base_url.trim_end_matches('/').to_owned());
         let clock = Clock::system();
         let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
         let settings = aws_config::defaults(BehaviorVersion::latest())
             .http_client(aws::sdk_http(tls, clock.clone()))
             .load()
             .await;
-        settings
-            .region()
-            .ok_or_else(|| anyhow!("no AWS region is set: set AWS_REGION, or a region in your AWS profile"))?;
+        settings.region().ok_or_else(|| {
+            anyhow!("no AWS region is set: set AWS_REGION, or a region in your AWS profile")
+        })?;
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&settings),
             secrets_manager: aws_sdk_secretsmanager::Client::new(&settings),
             table,
-            secrets_prefix: variable("CONSULATE_SECRETS_PREFIX").unwrap_or_else(|| SECRETS_PREFIX.to_owned()),
+            secrets_prefix: variable("CONSULATE_SECRETS_PREFIX")
+                .unwrap_or_else(|| SECRETS_PREFIX.to_owned()),
             base_url,
             allow: Vec::new(),
             clock,
@@ -122,7 +124,10 @@ pub fn dev_config(file: &DevFile) -> Config {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place of the command that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of the command that reads the environment"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -15,12 +15,9 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn with_request_id(mut request: Request) -> Request {
-    if let Some(id) = request
-        .extensions()
-        .get::<Context>()
-        .map(|context| context.request_id.clone())
-    {
-        request.extensions_mut().insert(RequestId(id));
+    if let Some(Context { request_id, .. }) = request.extensions().get() {
+        let id = RequestId(request_id.clone());
+        request.extensions_mut().insert(id);
     }
     request
 }

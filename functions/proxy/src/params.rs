@@ -5,7 +5,7 @@ use std::fmt;
 use consulate_core::problem::{Code, Problem};
 use consulate_core::template::{Param, Params};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 /// A body that is not a call's.
@@ -87,10 +87,7 @@ impl<'de> Deserialize<'de> for Call {
                 let mut call = Call::default();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "params" && call.params.is_none() {
-                        call.params = Some(
-                            map.next_value::<Members>()
-                                .map_err(|error| A::Error::custom(error))?,
-                        );
+                        call.params = Some(map.next_value()?);
                     } else {
                         map.next_value::<IgnoredAny>()?;
                         call.unknown.get_or_insert(name);
