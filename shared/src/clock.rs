@@ -48,6 +48,13 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// `Sat, 21 Nov 2026 07:00:00 GMT` (RFC 9110 section 5.6.7).
+    pub fn http_date(self) -> String {
+        DateTime::from_secs(self.seconds())
+            .fmt(Format::HttpDate)
+            .unwrap_or_default()
+    }
+
     /// Reads RFC 3339.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;

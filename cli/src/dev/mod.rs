@@ -152,7 +152,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         None => AccessGate::random()?,
     };
     let (steps, listeners) = listen(options.listener);
-    let simulators = Simulators::start(&folder, &gate).await?;
+    let simulators = Simulators::start(&folder, &gate, &options.clock).await?;
     let mut allow = options.allow;
     if options.demo {
         allow.push(format!("127.0.0.1:{}", listening.port));

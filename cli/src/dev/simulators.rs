@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
+use axum::Router;
+use axum::response::Response;
 use bytes::Bytes;
+use consulate_core::clock::Clock;
 use consulate_core::custody::Event;
 use consulate_core::random;
 use consulate_core::table::{PK, TTL};
@@ -18,6 +21,7 @@ use consulate_fakes::gate::AccessGate;
 use consulate_fakes::lambda::{FunctionError, Functions, Handler};
 use consulate_fakes::secrets_manager::SecretsManager;
 use consulate_fakes::serve::{Served, serve};
+use http::header::{DATE, HeaderValue};
 
 use super::folder::DataFolder;
 
@@ -34,12 +38,16 @@ pub(super) struct Simulators {
 
 impl Simulators {
     /// On the files of `folder`.
-    pub async fn start(folder: &DataFolder, gate: &AccessGate) -> anyhow::Result<Self> {
+    pub async fn start(
+        folder: &DataFolder,
+        gate: &AccessGate,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         let engine = Engine::file(&folder.file("table.sqlite"))?;
         let secrets = SecretsManager::file(folder.file("secrets.json"))?;
         let functions = Functions::new();
         Ok(Self {
-            dynamodb: serve(gate.wrap(engine.router()), 0).await?,
+            dynamodb: serve(gate.wrap(dated(engine.router(), clock)), 0).await?,
             secrets_manager: serve(gate.wrap(secrets.router()), 0).await?,
             lambda: serve(gate.wrap(functions.router()), 0).await?,
             engine,
@@ -47,6 +55,19 @@ impl Simulators {
             functions,
         })
     }
+}
+
+/// The table's answers carry its clock, which is ours: the custodian claims nothing when the two disagree.
+fn dated(routes: Router, clock: &Clock) -> Router {
+    let clock = clock.clone();
+    routes.layer(axum::middleware::map_response(
+        move |mut response: Response| {
+            if let Ok(date) = HeaderValue::try_from(clock.now().http_date()) {
+                response.headers_mut().insert(DATE, date);
+            }
+            std::future::ready(response)
+        },
+    ))
 }
 
 /// What Lambda runs for an invoke of the custodian.

@@ -1,0 +1,11 @@
+//! Journeys and attacks over real HTTP, one module per area.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_docs_in_private_items,
+    missing_docs,
+    reason = "a test that cannot go on ends"
+)]
+
+mod calling;
