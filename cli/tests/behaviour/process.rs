@@ -1,9 +1,11 @@
 //! The binary: exit codes, what goes to which stream, signals.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use consulate::operator::dev_file::DevFile;
 use serde_json::{Value, json};
 
 use crate::room::{HOST_SECRET, fixture};
@@ -42,10 +44,11 @@ fn json_of(output: &Output) -> Value {
 struct Server(Child);
 
 impl Server {
-    /// Started on `folder`; answers its address too.
-    fn start(folder: &Path) -> (Self, String) {
+    /// Started on `folder`, with more flags; answers its address too.
+    fn start(folder: &Path, flags: &[&str]) -> (Self, String) {
         let folder = folder.to_str().unwrap();
         let mut child = consulate(&["dev", "--data-dir", folder])
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -120,10 +123,53 @@ fn without_a_server_or_a_table_the_command_says_so() {
 }
 
 #[test]
+fn without_dev_the_command_uses_the_environment_as_every_aws_tool_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (_server, _) = Server::start(&data, &[]);
+    let file = DevFile::of_running(&data).unwrap();
+    let list = |access_key_id: &str| {
+        consulate(&["passports", "list", "--json"])
+            .envs([
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ACCESS_KEY_ID", access_key_id),
+                ("AWS_SECRET_ACCESS_KEY", "any"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", &file.dynamodb),
+                ("CONSULATE_TABLE", &file.table),
+                ("CONSULATE_BASE_URL", "https://consulate.example.com/"),
+            ])
+            .output()
+            .unwrap()
+    };
+    let listed = list(&file.access_key_id);
+    assert_eq!(listed.status.code(), Some(0), "{listed:?}");
+    let redirect_uri = "https://consulate.example.com/v1/callback/demo.acme-cloud";
+    assert_eq!(
+        json_of(&listed)["passports"][0]["redirect_uri"],
+        redirect_uri
+    );
+    let refused = list("somebody-else");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        json_of(&refused)["error"]
+            .as_str()
+            .unwrap()
+            .contains("AccessDeniedException")
+    );
+}
+
+#[test]
 fn a_server_is_operated_by_command_line_and_stops_on_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let (server, base_url) = Server::start(&data);
+    // A port of its own, so that no other server takes it between the two starts.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+        .to_string();
+    let (server, base_url) = Server::start(&data, &["--port", &port]);
     let dev = data.to_str().unwrap();
     let bundle = fixture("my-saas");
 
@@ -171,7 +217,7 @@ fn a_server_is_operated_by_command_line_and_stops_on_a_signal() {
     assert!(shaped["expires_at"].as_str().unwrap().ends_with('Z'));
 
     assert_eq!(server.signal("TERM"), 0);
-    let (server, again) = Server::start(&data);
+    let (server, again) = Server::start(&data, &[]);
     assert_eq!(again, base_url);
     let listed = json_of(&run(&["passports", "list", "--json", "--dev", dev], ""));
     assert_eq!(

@@ -31,6 +31,8 @@ const LEASE: Duration = Duration::from_secs(20);
 /// A clock further off AWS's than this claims nothing: two workers would disagree about whose lease holds. The half
 /// second is the resolution of the `Date` it is compared with.
 const SKEW_LIMIT_MILLIS: i64 = 2_500;
+/// How long a claim of unknown fate is tried to be given back.
+const UNCLAIM_TIME: Duration = Duration::from_secs(10);
 /// Waits before the token endpoint is asked again, seconds.
 const AFTER_NOT_SENT: i64 = 5;
 const AFTER_UNKNOWN: i64 = 15;
@@ -97,7 +99,7 @@ impl Run<'_> {
             return Err(Answer::InProgress);
         }
         if let Some(attempt) = &seen.attempt {
-            let due = self.recovery_due(attempt);
+            let due = self.recovery_due(attempt, &passport);
             if due > now {
                 return Err(back_off(due, now));
             }
@@ -134,12 +136,18 @@ impl Run<'_> {
             now,
             until: now.plus_millis(LEASE.as_millis() as i64),
         };
-        let claimed = self
-            .state
-            .connections
-            .claim(claim)
-            .await
-            .map_err(unavailable)?;
+        let claimed = match self.state.connections.claim(claim).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // It may have been applied all the same: a claim that sends nothing must not stay.
+                let connections = &self.state.connections;
+                let soon = Instant::now() + UNCLAIM_TIME;
+                let unclaimed = until(soon, || connections.unclaim(&seen, &owner)).await;
+                self.fields
+                    .add("claim_left_open", unclaimed.err().map(|_| true));
+                return Err(unavailable(error));
+            }
+        };
         let Some(claimed) = claimed else {
             return Err(Answer::InProgress);
         };
@@ -161,8 +169,12 @@ impl Run<'_> {
         self.conclude(&flight, outcome, asked_at).await
     }
 
-    /// When an open attempt may be taken over: when its holder must be dead.
-    fn recovery_due(&self, attempt: &Attempt) -> Timestamp {
+    /// When an open attempt may be taken over: when its holder must be dead. A reusable refresh token may be presented
+    /// again at once.
+    fn recovery_due(&self, attempt: &Attempt, passport: &Passport) -> Timestamp {
+        if passport.refresh_rotation == RefreshRotation::Reusable {
+            return attempt.started_at;
+        }
         let ours = attempt
             .owner
             .starts_with(&format!("{}.", self.state.instance));

@@ -22,6 +22,8 @@ use crate::token_endpoint::{self, Client, Revocation};
 const LEASE: Duration = Duration::from_secs(30);
 /// How long a refresh in flight is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So often a receipt is stored anew over tokens that came late.
+const STORE_TRIES: usize = 3;
 const POLL: Duration = Duration::from_millis(150);
 
 impl Run<'_> {
@@ -38,7 +40,7 @@ impl Run<'_> {
             random::id().map_err(|_| Answer::Unavailable)?
         );
         let patience_ends = Instant::now() + PATIENCE;
-        let seen = loop {
+        let mut seen = loop {
             let read = self
                 .state
                 .connections
@@ -82,23 +84,50 @@ impl Run<'_> {
             }
             tokio::time::sleep(POLL).await;
         };
-        let result = self.revoke_grant(&seen, &passport).await;
-        let now = self.state.clock.now();
-        let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
-            + i64::from(result != RevocationResult::ProviderHasNone);
-        let receipt = Receipt {
-            result,
-            at: now.rfc3339(),
-            attempts,
-        };
-        self.fields.add("revocation", result);
-        let connections = &self.state.connections;
-        let stored = until(self.deadline, || {
-            connections.store_receipt(&seen, &owner, &receipt, now)
-        });
-        stored.await.map_err(unavailable)?;
+        for _ in 0..STORE_TRIES {
+            let result = self.revoke_grant(&seen, &passport).await;
+            let now = self.state.clock.now();
+            let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
+                + i64::from(result != RevocationResult::ProviderHasNone);
+            let receipt = Receipt {
+                result,
+                at: now.rfc3339(),
+                attempts,
+            };
+            self.fields.add("revocation", result);
+            let connections = &self.state.connections;
+            let stored = until(self.deadline, || {
+                connections.store_receipt(&seen, &owner, &receipt, now)
+            });
+            if stored.await.map_err(unavailable)? {
+                return Ok(Answer::Revoked {
+                    receipt: Some(receipt),
+                });
+            }
+            // A refresh that was late stored its tokens under our hands: they are to be revoked too. Or our own write was
+            // applied and its acknowledgement lost; or the row is another's by now.
+            let read = self
+                .state
+                .connections
+                .read(key, true)
+                .await
+                .map_err(unavailable)?;
+            match read {
+                Some(row)
+                    if row.health == Health::Disconnected && row.grant_id == seen.grant_id =>
+                {
+                    if row.lease.as_ref().is_none_or(|lease| lease.owner != owner) {
+                        return Ok(Answer::Revoked {
+                            receipt: row.receipt,
+                        });
+                    }
+                    seen = row;
+                }
+                _ => return Ok(Answer::Revoked { receipt: None }),
+            }
+        }
         Ok(Answer::Revoked {
-            receipt: Some(receipt),
+            receipt: seen.receipt,
         })
     }
 

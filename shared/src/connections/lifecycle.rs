@@ -159,7 +159,8 @@ impl Connections {
     }
 
     /// Stores what became of a revocation and gives the lease back. The tokens go with a final result, and stay sealed
-    /// with a pending one.
+    /// with a pending one. False when a late save has put other tokens there meanwhile, or the row is another's: nothing
+    /// is removed that was not revoked.
     ///
     /// # Errors
     /// See [`Error`].
@@ -169,7 +170,7 @@ impl Connections {
         owner: &str,
         receipt: &Receipt,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let expression = match receipt.result {
             RevocationResult::Pending => "SET rr = :rr, ra = :ra, rn = :rn REMOVE lo, lu",
             RevocationResult::Revoked
@@ -182,13 +183,14 @@ impl Connections {
         let update = self
             .update(seen)
             .update_expression(expression)
-            .condition_expression("g = :g AND h = :h AND lo = :owner")
+            .condition_expression("g = :g AND v = :v AND h = :h AND lo = :owner")
             .expression_attribute_values(":g", s(&seen.grant_id))
             .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":v", n(seen.version))
             .expression_attribute_values(":owner", s(owner))
             .expression_attribute_values(":rr", s(name_of(receipt.result)))
             .expression_attribute_values(":ra", time(now))
             .expression_attribute_values(":rn", n(receipt.attempts));
-        judged(update.send().await).map(drop)
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
     }
 }

@@ -112,6 +112,24 @@ impl Connections {
         }
     }
 
+    /// Gives back a claim of which nobody knows whether it was applied, and after which nothing was sent. Does nothing when
+    /// it was not. A recovery's attempt stays as open as it was.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn unclaim(&self, seen: &Connection, owner: &str) -> Result<(), Error> {
+        let expression = match seen.attempt {
+            Some(_) => "REMOVE lo, lu",
+            None => "REMOVE lo, lu, we, wf, wt, wn, wo",
+        };
+        let update = self
+            .update(seen)
+            .update_expression(expression)
+            .condition_expression("lo = :owner")
+            .expression_attribute_values(":owner", s(owner));
+        judged(update.send().await).map(drop)
+    }
+
     /// Stores the answer of the token endpoint: only over the very refresh token that was spent, only in the same grant.
     /// Where the refresh token stays the same, the epoch decides. Health is not touched: on a row disconnected meanwhile
     /// the tokens are stored so that they can be revoked.
