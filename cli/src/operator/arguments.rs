@@ -51,8 +51,8 @@ pub enum Command {
 /// `consulate dev`.
 #[derive(Args, Clone, Debug)]
 pub struct DevArguments {
-    /// Port on 127.0.0.1; the one of the last run, else 8700, when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Port on 127.0.0.1, 0 for any free one; the one of the last run, else 8700, when not given
+    #[arg(long, value_name = "N")]
     pub port: Option<u16>,
     /// Where everything is kept
     #[arg(long, value_name = "DIR", default_value = ".consulate")]
