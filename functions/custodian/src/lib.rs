@@ -1,8 +1,8 @@
 //! The custodian: the only function that opens refresh tokens and reads client secrets. It has no HTTP side; it is
 //! invoked with [`Event`]s, and does what the rows say.
 //!
-//! One conversation per room: [`exchange`] (code to grant, activation, abandonment), [`refresh`], [`revoke`]. Beneath
-//! them [`token_endpoint`] speaks to token and revocation endpoints, [`token_reply`] reads their answers, [`profile`] names
+//! One conversation per room: `exchange` (code to grant, activation, abandonment), `refresh`, `revoke`. Beneath
+//! them `token_endpoint` speaks to token and revocation endpoints, `token_reply` reads their answers, `profile` names
 //! the account.
 
 mod exchange;

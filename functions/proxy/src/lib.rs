@@ -1,9 +1,9 @@
 //! The proxy: a widget names an API and its params, the credential is injected here, the answer goes back in the Appspace
 //! envelope. It opens access tokens and nothing else, and never talks to a token endpoint.
 //!
-//! One request: [`params`] reads the body, `consulate_core::template` renders the request, [`access_token`] brings a token
-//! that can be used now, [`call`] sends it and judges the answer, [`echo_guard`] removes the credential should it come
-//! back, [`envelope`] and [`response_headers`] shape what the widget sees.
+//! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
+//! that can be used now, `call` sends it and judges the answer, `echo_guard` removes the credential should it come
+//! back, `envelope` and `response_headers` shape what the widget sees.
 
 mod access_token;
 mod call;
