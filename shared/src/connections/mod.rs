@@ -56,6 +56,9 @@ pub struct Account {
     pub name: Option<String>,
 }
 
+/// Connections whose rows and details one BatchGetItem (100 keys) reads.
+const BATCH: usize = 50;
+
 /// A hot row with its details.
 pub type Known = (Connection, Details);
 
@@ -95,14 +98,37 @@ impl Connections {
         output.item.map(|item| connection(key, &item)).transpose()
     }
 
-    /// Rows and details of several connections in one round trip, in the order of `keys` (at most 50).
+    /// Rows and details of several connections, in the order of `keys`: one round trip for every fifty.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn read_known(&self, keys: &[ConnectionKey]) -> Result<Vec<Option<Known>>, Error> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
+        let mut known = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH) {
+            let items = self.read_batch(keys).await?;
+            let find = |pk: &str| {
+                items
+                    .iter()
+                    .find(|item| opt_s(item, PK).as_deref() == Some(pk))
+            };
+            for key in keys {
+                let Some(row) = find(&key.pk()) else {
+                    known.push(None);
+                    continue;
+                };
+                let details = match find(&key.details_pk()) {
+                    Some(item) => {
+                        serde_json::from_str(&get_s(item, DOC)?).map_err(|_| Error::Corrupt)?
+                    }
+                    None => Details::default(),
+                };
+                known.push(Some((connection(key, row)?, details)));
+            }
         }
+        Ok(known)
+    }
+
+    async fn read_batch(&self, keys: &[ConnectionKey]) -> Result<Vec<Item>, Error> {
         let mut pks: Vec<String> = keys
             .iter()
             .flat_map(|key| [key.pk(), key.details_pk()])
@@ -126,29 +152,8 @@ impl Connections {
         {
             return Err(Error::Unavailable);
         }
-        let items = output
-            .responses
-            .and_then(|mut tables| tables.remove(&self.table))
-            .unwrap_or_default();
-        let find = |pk: &str| {
-            items
-                .iter()
-                .find(|item| opt_s(item, PK).as_deref() == Some(pk))
-        };
-        keys.iter()
-            .map(|key| {
-                let Some(row) = find(&key.pk()) else {
-                    return Ok(None);
-                };
-                let details = match find(&key.details_pk()) {
-                    Some(item) => {
-                        serde_json::from_str(&get_s(item, DOC)?).map_err(|_| Error::Corrupt)?
-                    }
-                    None => Details::default(),
-                };
-                Ok(Some((connection(key, row)?, details)))
-            })
-            .collect()
+        let mut tables = output.responses.unwrap_or_default();
+        Ok(tables.remove(&self.table).unwrap_or_default())
     }
 
     /// Notes that a connection is used, unless somebody else noted it meanwhile.
