@@ -55,6 +55,12 @@ impl Timestamp {
             .unwrap_or_default()
     }
 
+    /// Reads `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let time = DateTime::from_str(text, Format::HttpDate).ok()?;
+        time.to_millis().ok().map(Self)
+    }
+
     /// Reads RFC 3339.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;

@@ -30,6 +30,8 @@ const WAIT: Duration = Duration::from_secs(12);
 const POLL: Duration = Duration::from_millis(100);
 /// So often a custodian that does not answer is asked again.
 const ASKS: usize = 3;
+/// Where an access token came from, for the log: one held here may have been replaced meanwhile.
+const FROM_MEMORY: &str = "cache";
 
 /// There is no usable access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +138,8 @@ impl AccessTokens {
         opened: &Opened,
         passport: &Passport,
     ) -> Result<Replacement, Error> {
-        if !opened.row.may_force(self.clock.now()) {
+        let may_force = opened.row.may_force(self.clock.now());
+        if !may_force && opened.source != FROM_MEMORY {
             return Ok(Replacement::Kept);
         }
         self.forget(&opened.row.key);
@@ -146,6 +149,9 @@ impl AccessTokens {
             .map_err(Error::AuthenticationRequired)?;
         if row.grant_id != opened.row.grant_id || row.version > opened.row.version {
             return Ok(Replacement::Renewed(self.open(row, passport, "row").await?));
+        }
+        if !may_force {
+            return Ok(Replacement::Kept);
         }
         self.renew(row, passport, true).await
     }
@@ -168,7 +174,13 @@ impl AccessTokens {
                     rejected,
                 };
                 asks += 1;
-                match self.custodian.ask(&event).await {
+                // The custodian goes on when nobody waits for it any more.
+                let left = gives_up.saturating_duration_since(Instant::now());
+                let Ok(answer) = tokio::time::timeout(left, self.custodian.ask(&event)).await
+                else {
+                    return Err(Error::Busy);
+                };
+                match answer {
                     Ok(Answer::Refreshed { version }) if rejected && version == seen.version => {
                         return Ok(Replacement::Kept);
                     }
@@ -233,7 +245,7 @@ impl AccessTokens {
             held.clear();
         }
         let kept = Opened {
-            source: "cache",
+            source: FROM_MEMORY,
             ..opened.clone()
         };
         held.insert(opened.row.key.clone(), (Instant::now(), kept));

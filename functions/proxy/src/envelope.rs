@@ -88,9 +88,14 @@ pub fn build(
         .filter(|_| is_text(content_type));
     let scrubbed;
     let mut is_base64_encoded = false;
-    let body = match text {
-        Some(text) if is_json(content_type) && serde_json::from_str::<&RawValue>(text).is_ok() => {
-            let (clean, count) = guard.scrub_json(text);
+    // RFC 8259 section 8.1 lets a reader skip a byte order mark; browsers do, and some servers send one.
+    let json = text
+        .filter(|_| is_json(content_type))
+        .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+        .filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    let body = match json.or(text) {
+        Some(json_text) if json.is_some() => {
+            let (clean, count) = guard.scrub_json(json_text);
             echoes += count;
             scrubbed = clean;
             match serde_json::from_str(&scrubbed) {
@@ -189,6 +194,12 @@ mod tests {
             document,
             r#"{"statusCode":200,"body":{"id":12345678901234567890123,"f":1.0,"b":1,"a":2,"a":3},"headers":{},"contentType":"application/json; charset=utf-8","isSuccess":true}"#
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_turn_json_into_text() {
+        let document = envelope(Some("application/json"), b"\xef\xbb\xbf{\"a\":1}").unwrap();
+        assert!(document.contains(r#""body":{"a":1}"#), "{document}");
     }
 
     #[test]

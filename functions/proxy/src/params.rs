@@ -6,7 +6,10 @@ use consulate_core::problem::{Code, Problem};
 use consulate_core::template::{Param, Params};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// As much of a name as an answer repeats, in characters.
+const NAME_SHOWN: usize = 128;
 
 /// A body that is not a call's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +45,7 @@ impl From<Error> for Problem {
 }
 
 /// Members of an object in order, repeated ones included.
-struct Members(Vec<(String, Value)>);
+struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -124,32 +127,47 @@ pub fn parse(body: &[u8]) -> Result<Params, Error> {
         let detail =
             "Only `params` may be sent: method, address, headers and body are the definition's."
                 .to_owned();
-        return Err(Error::Malformed { field, detail });
+        return Err(Error::Malformed {
+            field: shown(&field),
+            detail,
+        });
     }
     let mut params = Vec::new();
     for (name, value) in call.params.map(|members| members.0).unwrap_or_default() {
-        let param = match value {
-            Value::Array(values) => {
-                let values = values.into_iter().map(|value| scalar(&name, value));
-                Param::Many(values.collect::<Result<_, _>>()?)
-            }
-            value => Param::One(scalar(&name, value)?),
+        let param = if value.get().starts_with('[') {
+            let values: Vec<Box<RawValue>> =
+                serde_json::from_str(value.get()).map_err(|_| unusable(&name))?;
+            let values = values.iter().map(|value| scalar(&name, value));
+            Param::Many(values.collect::<Result<_, _>>()?)
+        } else {
+            Param::One(scalar(&name, &value)?)
         };
         params.push((name, param));
     }
     Ok(Params(params))
 }
 
-fn scalar(name: &str, value: Value) -> Result<String, Error> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(Error::Param {
-            param: name.to_owned(),
-            problem: "The param must be text, a number, true or false, or a list of these.",
-        }),
+/// A number stays the text it was sent as: reading it would round identifiers of more than 53 bits.
+fn scalar(name: &str, value: &RawValue) -> Result<String, Error> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(text).map_err(|_| unusable(name)),
+        Some(b'-' | b'0'..=b'9' | b't' | b'f') => Ok(text.to_owned()),
+        _ => Err(unusable(name)),
     }
+}
+
+fn unusable(name: &str) -> Error {
+    Error::Param {
+        param: shown(name),
+        problem: "The param must be text, a number, true or false, or a list of these.",
+    }
+}
+
+/// A caller's name as an answer may repeat it.
+fn shown(name: &str) -> String {
+    let visible = name.chars().filter(|char| !char.is_control());
+    visible.take(NAME_SHOWN).collect()
 }
 
 #[cfg(test)]
@@ -198,7 +216,15 @@ mod tests {
 
     #[test]
     fn an_object_null_or_nested_list_is_no_param() {
-        for value in [r#"{"x":1}"#, "null", "[[1]]", "[null]"] {
+        let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+        for value in [
+            r#"{"x":1}"#,
+            "null",
+            "[[1]]",
+            "[null]",
+            r#""\ud800""#,
+            &deep,
+        ] {
             let body = format!(r#"{{"params":{{"p":{value}}}}}"#);
             assert!(
                 matches!(parse(body.as_bytes()).unwrap_err(), Error::Param { param, .. } if param == "p"),
@@ -209,11 +235,6 @@ mod tests {
 
     #[test]
     fn what_is_not_a_call_is_malformed() {
-        let deep = format!(
-            r#"{{"params":{{"p":{}1{}}}}}"#,
-            "[".repeat(300),
-            "]".repeat(300)
-        );
         for body in [
             "[]",
             "null",
@@ -222,12 +243,34 @@ mod tests {
             r#"{"params":[]}"#,
             r#"{"params":7}"#,
             "\u{feff}{}",
-            &deep,
         ] {
             assert!(
                 matches!(parse(body.as_bytes()).unwrap_err(), Error::Malformed { .. }),
                 "{body:.30}"
             );
+        }
+    }
+
+    #[test]
+    fn numbers_keep_the_text_they_were_sent_as() {
+        for number in ["12345678901234567890123", "1.0", "-0", "1E400"] {
+            let params = parse(format!(r#"{{"params":{{"id":{number}}}}}"#).as_bytes()).unwrap();
+            assert_eq!(params.0, [("id".to_owned(), Param::One(number.to_owned()))]);
+        }
+    }
+
+    #[test]
+    fn an_answer_repeats_no_endless_name() {
+        let name = "n".repeat(10_000);
+        for body in [
+            format!(r#"{{"{name}":1}}"#),
+            format!(r#"{{"params":{{"{name}":null}}}}"#),
+        ] {
+            match parse(body.as_bytes()).unwrap_err() {
+                Error::Malformed { field: named, .. } | Error::Param { param: named, .. } => {
+                    assert_eq!(named.len(), NAME_SHOWN);
+                }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Connections, Details, name_of};
 use crate::clock::Timestamp;
 use crate::connection::{Connection, Receipt, RevocationResult};
 use crate::flow::{Stage, flow_pk};
-use crate::table::{ConnectionKey, DOC, Error, PK, b, n, s, time};
+use crate::table::{ConnectionKey, DOC, Error, PK, b, get_s, n, s, time};
 
 /// A grant that becomes a connection.
 #[derive(Clone, Debug)]
@@ -130,6 +130,38 @@ impl Connections {
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":now", time(now));
         Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Gives back every lease, and ends the wait for holders of open attempts. For `consulate dev` at its start: it has the
+    /// table to itself, so whoever holds anything is dead. Scans, which no function may.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn release_the_dead(&self) -> Result<(), Error> {
+        let mut left = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("attribute_exists(lo) OR attribute_exists(we)")
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = left.try_next().await? {
+            // Unclear refusals are an hour apart, whoever met them.
+            let expression = match (item.contains_key("we"), item.contains_key("wn")) {
+                (true, false) => "REMOVE lo, lu, bo",
+                _ => "REMOVE lo, lu",
+            };
+            self.client
+                .update_item()
+                .table_name(&self.table)
+                .key(PK, s(get_s(&item, PK)?))
+                .update_expression(expression)
+                .send()
+                .await?;
+        }
+        Ok(())
     }
 
     /// Takes the lease of a disconnected connection for its revocation. False when a refresh or another revocation holds it.

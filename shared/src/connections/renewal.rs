@@ -52,7 +52,9 @@ pub struct Tokens {
 pub enum SaveOutcome {
     /// Stored under this version (now, or by an earlier try of ours).
     Saved(i64),
-    /// The row belongs to another grant, or its refresh token is another one: our tokens are nobody's.
+    /// The same grant has got other tokens meanwhile. Ours are of its family: to revoke them could end it.
+    Superseded,
+    /// The row is another grant's, or given up: our tokens are nobody's.
     FencedOut,
 }
 
@@ -131,7 +133,7 @@ impl Connections {
     }
 
     /// Stores the answer of the token endpoint: only over the very refresh token that was spent, only in the same grant.
-    /// Where the refresh token stays the same, the epoch decides. Health is not touched: on a row disconnected meanwhile
+    /// Where the refresh token stays the same, the epoch decides, and the open attempt makes a repeated write fail. Health is not touched: on a row disconnected meanwhile
     /// the tokens are stored so that they can be revoked.
     ///
     /// # Errors
@@ -152,19 +154,19 @@ impl Connections {
         let update = self
             .save_update(seen, spent, tokens, now)
             .update_expression(owned)
-            .condition_expression("g = :g AND f = :spent AND e = :e")
+            .condition_expression("g = :g AND f = :spent AND e = :e AND we = :e")
             .expression_attribute_values(":e", n(claimed.epoch));
         let row = match judged(update.send().await)? {
             Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
             Judged::Refused(row) => row,
         };
-        if let Some(outcome) = self.already_saved(seen, tokens, &row) {
+        if let Some(outcome) = already_saved(seen, tokens, &row) {
             return Ok(outcome);
         }
         let same_token = opt_s(&row, "g").as_ref() == Some(&seen.grant_id)
             && opt_b(&row, "f").as_deref() == Some(spent);
         if tokens.refresh_token.is_none() || !same_token {
-            return Ok(SaveOutcome::FencedOut);
+            return Ok(fenced(seen, &row));
         }
         // A recovery has claimed since, but the stored token is still the one we spent: ours is the only live
         // successor. Store it and leave the other's lease alone; it will find a newer version.
@@ -179,13 +181,13 @@ impl Connections {
             .condition_expression("g = :g AND f = :spent");
         match judged(update.send().await)? {
             Judged::Done(item) => Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
-            Judged::Refused(row) => Ok(self
-                .already_saved(seen, tokens, &row)
-                .unwrap_or(SaveOutcome::FencedOut)),
+            Judged::Refused(row) => {
+                Ok(already_saved(seen, tokens, &row).unwrap_or_else(|| fenced(seen, &row)))
+            }
         }
     }
 
-    /// Ends a claim that stored nothing. Does nothing when the claim is no longer the newest.
+    /// Ends a claim that stored nothing. Does nothing when the claim is no longer the newest, or has ended already.
     ///
     /// # Errors
     /// See [`Error`].
@@ -206,7 +208,7 @@ impl Connections {
         let mut update = self
             .update(seen)
             .update_expression(expression)
-            .condition_expression("g = :g AND e = :e")
+            .condition_expression("g = :g AND e = :e AND attribute_exists(lo)")
             .expression_attribute_values(":g", s(&seen.grant_id))
             .expression_attribute_values(":e", n(claimed.epoch))
             .expression_attribute_values(":until", time(until));
@@ -245,14 +247,6 @@ impl Connections {
         Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
     }
 
-    fn already_saved(&self, seen: &Connection, tokens: &Tokens, row: &Item) -> Option<SaveOutcome> {
-        let (_, fingerprint) = tokens.refresh_token.as_ref()?;
-        let ours = opt_s(row, "g").as_ref() == Some(&seen.grant_id)
-            && opt_b(row, "f").as_ref() == Some(fingerprint);
-        ours.then(|| opt_n(row, "v").map(SaveOutcome::Saved))
-            .flatten()
-    }
-
     fn save_update(
         &self,
         seen: &Connection,
@@ -287,6 +281,24 @@ impl Connections {
             .table_name(&self.table)
             .key(PK, s(seen.key.pk()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+/// Whether the row holds our tokens already. No other write makes the same sealed bytes: each has a salt of its own.
+fn already_saved(seen: &Connection, tokens: &Tokens, row: &Item) -> Option<SaveOutcome> {
+    let ours = opt_s(row, "g").as_ref() == Some(&seen.grant_id)
+        && opt_b(row, "a").as_ref() == Some(&tokens.access_token);
+    ours.then(|| opt_n(row, "v").map(SaveOutcome::Saved))
+        .flatten()
+}
+
+fn fenced(seen: &Connection, row: &Item) -> SaveOutcome {
+    let lives_on = opt_s(row, "g").as_ref() == Some(&seen.grant_id)
+        && opt_s(row, "h").is_some_and(|health| health != "disconnected");
+    if lives_on {
+        SaveOutcome::Superseded
+    } else {
+        SaveOutcome::FencedOut
     }
 }
 

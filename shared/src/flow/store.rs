@@ -1,14 +1,15 @@
 //! EDGE. The writes of tickets, states and flows: each is one conditional write.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::{
     Ask, COMPLETION_SECONDS, DOC, Flow, GRANT_KEPT_SECONDS, Stage, WaitingGrant, digested, flow_pk,
     is_live, live_document,
 };
 use crate::clock::Timestamp;
-use crate::table::{Error, Item, PK, TTL, b, get_s, n, s};
+use crate::table::{Error, Item, PK, TTL, b, get_s, n, opt_s, s};
 
 /// The table of flows.
 #[derive(Clone, Debug)]
@@ -186,7 +187,21 @@ impl Flows {
                 .expression_attribute_values(":x", n(expires_at.millis()))
                 .expression_attribute_values(":l", n(lifetime));
         }
-        Ok(advanced(update.update_expression(sets).send().await)?.is_some())
+        let held = update
+            .update_expression(sets)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match held {
+            // Ours lies there already: the write was repeated because its acknowledgement was lost.
+            Err(error) => match error.into_service_error() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => Ok(refused
+                    .item
+                    .is_some_and(|item| opt_s(&item, "g").as_ref() == Some(&grant.grant_id))),
+                _ => Err(Error::Unavailable),
+            },
+            Ok(_) => Ok(true),
+        }
     }
 
     /// One stage forward, whatever else. False when it was not at `from`.

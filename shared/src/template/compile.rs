@@ -367,23 +367,30 @@ fn refuse_bad_literals(pieces: &[Piece]) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// Whether a path segment means "here" or "up", however often it is decoded: some servers decode twice.
+/// A segment that decodes more often than this is refused: nobody means it, and each round costs its length.
+const DECODINGS: usize = 8;
+
+/// Whether a path segment means "here" or "up", however often it is decoded: some servers decode twice, and some split
+/// at an encoded slash, or drop what follows a `;`, only afterwards.
 pub(super) fn is_dots(segment: &str) -> bool {
     let mut text = segment.to_owned();
-    loop {
-        if text == "." || text == ".." {
+    for _ in 0..DECODINGS {
+        let mut parts = text.split(['/', '\\']);
+        if parts.any(|part| matches!(part.split(';').next(), Some("." | ".."))) {
             return true;
         }
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
-        if decoded.len() == text.len() {
+        if decoded == text {
             return false;
         }
         text = decoded;
     }
+    true
 }
 
-/// A query name as it is compared: without case, and without the `[…]` that some frameworks put behind it.
+/// A query name as it is compared: decoded, without case, and without the `[…]` that some frameworks put behind it.
 pub(super) fn fold(name: &str) -> String {
+    let name = percent_decode_str(name).decode_utf8_lossy();
     let name = name.trim();
     let name = name.split_once('[').map_or(name, |(name, _)| name);
     name.to_ascii_lowercase()

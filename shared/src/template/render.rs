@@ -28,9 +28,11 @@ pub struct RenderError {
     pub problem: &'static str,
 }
 
-fn error<T>(param: impl Into<String>, problem: &'static str) -> Result<T, RenderError> {
+/// A name is shown as far as a usable one goes: an unusable one may be long, or hold control characters.
+fn error<T>(param: &str, problem: &'static str) -> Result<T, RenderError> {
+    let shown = param.chars().filter(|char| !char.is_control());
     Err(RenderError {
-        param: param.into(),
+        param: shown.take(NAME_LIMIT).collect(),
         problem,
     })
 }
@@ -116,7 +118,7 @@ impl ApiTemplate {
                 .iter()
                 .max_by_key(|(name, param)| name.len() + length(param));
             return error(
-                longest.map_or("", |(name, _)| name),
+                longest.map_or("", |(name, _)| name.as_str()),
                 "The address becomes too long.",
             );
         }
@@ -155,13 +157,7 @@ fn check(params: &Params) -> Result<(), RenderError> {
     }
     for (index, (name, param)) in params.0.iter().enumerate() {
         if name.is_empty() || name.len() > NAME_LIMIT || name.chars().any(char::is_control) {
-            return error(
-                name.chars()
-                    .filter(|char| !char.is_control())
-                    .take(NAME_LIMIT)
-                    .collect::<String>(),
-                "The param's name is not usable.",
-            );
+            return error(name, "The param's name is not usable.");
         }
         if params
             .0

@@ -373,3 +373,61 @@ fn no_value_changes_the_shape_of_an_address() {
     }
     assert!(accepted > 10_000, "{accepted}");
 }
+
+#[test]
+fn dots_behind_an_encoded_slash_or_a_path_parameter_are_refused() {
+    for value in [
+        "../admin",
+        "a/../b",
+        "..\\admin",
+        "..%2fadmin",
+        "a%2F%2e%2e",
+        "..;x",
+        "./x",
+        "a/..",
+        "%252e%252e%252fx",
+    ] {
+        let refused = url("https://h.example/{param.x}/b", &[("x", value)]).unwrap_err();
+        assert_eq!(refused.param, "x", "{value:?}");
+    }
+    for value in [
+        "a/b",
+        "...",
+        "..a",
+        "a..",
+        "v1.2",
+        "ada@example.com",
+        "100%",
+        "a;b",
+        "..,x",
+    ] {
+        assert!(
+            url("https://h.example/{param.x}/b", &[("x", value)]).is_ok(),
+            "{value:?}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_could_be_decoded_for_ever_is_refused() {
+    let value = format!("%{}2e", "25".repeat(2_000));
+    assert_eq!(
+        url("https://h.example/{param.x}", &[("x", &value)])
+            .unwrap_err()
+            .param,
+        "x"
+    );
+}
+
+#[test]
+fn an_answer_repeats_no_endless_name() {
+    let name = "n\u{7}".repeat(10_000);
+    let refused = url("https://h.example/", &[(&name, "x")]).unwrap_err();
+    assert_eq!(refused.param, "n".repeat(128));
+    assert_eq!(
+        url("https://h.example/?alt=1", &[("%61lt", "x")])
+            .unwrap_err()
+            .param,
+        "%61lt"
+    );
+}
