@@ -18,12 +18,16 @@ const QUIET = [
   '--no-first-run',
 ];
 
-/** Launches a browser; the caller closes it. `chromiumSandbox` is off because CI runs as root, where the sandbox cannot start. */
-export function launch() {
+/**
+ * Launches a browser; the caller closes it. `more` are further flags, `without` are those of Playwright's own flags to leave out.
+ * `chromiumSandbox` is off because CI runs as root, where the sandbox cannot start.
+ */
+export function launch({ more = [], without = [] } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     chromiumSandbox: false,
-    args: QUIET,
+    args: [...QUIET, ...more],
+    ignoreDefaultArgs: without,
   });
 }

@@ -6,8 +6,11 @@
 //   OIDC_CONFIG   JSON: {"clients":[{"client_id","client_secret"?,"redirect_uris",
 //                        "token_endpoint_auth_method":"client_secret_basic|client_secret_post|none"}],
 //                        "access_token_ttl"?: seconds (12), "refresh_token_ttl"?: seconds (3600)}
+//                 Without "clients", one line of standard input brings them, as a JSON list: who needs this provider's address to
+//                 have a redirect URI of its own registers afterwards. Until then the issuer answers 503.
 //
-// Prints one line on standard output, `ready {"port":…,"issuer":"http://127.0.0.1:PORT","api_port":…,"api":"http://127.0.0.1:API_PORT"}`.
+// Prints one line on standard output, `ready {"port":…,"issuer":"http://127.0.0.1:PORT","api_port":…,"api":"http://127.0.0.1:API_PORT"}`,
+// and `registered` once clients came by standard input.
 // Ends when its standard input does, so that a test that dies takes its provider along: start it with a pipe there and keep
 // the pipe open. Warnings of the package (in-memory store, development keys) go to standard error.
 //
@@ -29,6 +32,7 @@
 //    "api":{"answered":n,"refused":n}}
 
 import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
 import process from 'node:process';
 import { Provider } from 'oidc-provider';
 
@@ -59,9 +63,9 @@ function answer(response, status, body, headers = {}) {
 }
 
 /** The provider, strict where the journey needs it: PKCE with S256, every refresh token good for one use, expiry to the second. */
-function buildProvider(issuer) {
+function buildProvider(issuer, clients) {
   return new Provider(issuer, {
-    clients: (settings.clients ?? []).map((client) => ({
+    clients: clients.map((client) => ({
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       ...client,
@@ -117,7 +121,7 @@ function count(provider) {
 }
 
 /** `GET /api/items` for whoever presents an access token that the provider still knows; all else is refused as RFC 6750 says. */
-function buildApi(provider) {
+function buildApi() {
   return createServer(async (request, response) => {
     const url = new URL(request.url, 'http://127.0.0.1');
     if (request.method !== 'GET' || url.pathname !== '/api/items') {
@@ -125,7 +129,7 @@ function buildApi(provider) {
       return;
     }
     const [, presented] = /^Bearer ([\w.~+/-]+=*)$/.exec(request.headers.authorization ?? '') ?? [];
-    const accessToken = presented && await provider.AccessToken.find(presented);
+    const accessToken = presented && await provider?.AccessToken.find(presented);
     if (!accessToken?.isValid) {
       seen.api.refused += 1;
       answer(response, 401, { error: 'invalid_token' }, { 'www-authenticate': 'Bearer error="invalid_token"' });
@@ -141,17 +145,29 @@ function buildApi(provider) {
 let serve = (_request, response) => answer(response, 503, { error: 'starting' });
 const issuerPort = await listen(createServer((request, response) => serve(request, response)), port);
 const issuer = `http://127.0.0.1:${issuerPort}`;
-const provider = buildProvider(issuer);
-count(provider);
-const handle = provider.callback();
-serve = (request, response) => {
-  if (request.method === 'GET' && request.url === '/__seen') answer(response, 200, seen);
-  else handle(request, response);
-};
-const takenApiPort = await listen(buildApi(provider), apiPort);
+let provider;
 
-process.stdin.on('end', () => process.exit(0));
+/** From now on these clients are served. */
+function open(clients) {
+  provider = buildProvider(issuer, clients);
+  count(provider);
+  const handle = provider.callback();
+  serve = (request, response) => {
+    if (request.method === 'GET' && request.url === '/__seen') answer(response, 200, seen);
+    else handle(request, response);
+  };
+}
+
+if (settings.clients) open(settings.clients);
+const takenApiPort = await listen(buildApi(), apiPort);
+
 process.stdin.on('error', () => process.exit(0));
-process.stdin.resume();
+const lines = createInterface({ input: process.stdin });
+lines.on('close', () => process.exit(0));
+lines.on('line', (line) => {
+  if (provider || !line.trim()) return;
+  open(JSON.parse(line));
+  process.stdout.write('registered\n');
+});
 const ready = { port: issuerPort, issuer, api_port: takenApiPort, api: `http://127.0.0.1:${takenApiPort}` };
 process.stdout.write(`ready ${JSON.stringify(ready)}\n`);

@@ -180,6 +180,11 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         options.clock.clone(),
     );
     simulators::make_table(&target.dynamodb, TABLE).await?;
+    foundation
+        .connections
+        .release_the_dead()
+        .await
+        .context("what an earlier process left behind cannot be cleared")?;
     keys::create_missing(&target).await?;
     let custodian = consulate_custodian::State::new(&foundation)?;
     simulators.functions.register(

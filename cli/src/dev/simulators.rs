@@ -48,8 +48,8 @@ impl Simulators {
         let functions = Functions::new();
         Ok(Self {
             dynamodb: serve(gate.wrap(dated(engine.router(), clock)), 0).await?,
-            secrets_manager: serve(gate.wrap(secrets.router()), 0).await?,
-            lambda: serve(gate.wrap(functions.router()), 0).await?,
+            secrets_manager: serve(gate.wrap(dated(secrets.router(), clock)), 0).await?,
+            lambda: serve(gate.wrap(dated(functions.router(), clock)), 0).await?,
             engine,
             secrets,
             functions,
@@ -57,7 +57,7 @@ impl Simulators {
     }
 }
 
-/// The table's answers carry its clock, which is ours: the custodian claims nothing when the two disagree.
+/// Every answer carries AWS's clock, which is ours here: the custodian claims nothing when the two disagree.
 fn dated(routes: Router, clock: &Clock) -> Router {
     let clock = clock.clone();
     routes.layer(axum::middleware::map_response(

@@ -1,7 +1,8 @@
 //! `GET /v1/callback/{passport}`: the browser comes back from the provider (RFC 6749 section 4.1.2, RFC 9207).
 //!
 //! The state is used up first, whatever else is wrong, by one conditional delete. A callback that is not provably of this
-//! browser's own flow is refused with a page and goes no further; one that is ends on a clean address.
+//! browser's own flow is refused with a page and goes no further; one that is ends on a clean address. Either way a flow
+//! whose code was not taken is deleted, and the PKCE verifier with it: there is no second try.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{self, Path};
@@ -42,22 +43,32 @@ pub(crate) async fn callback(
         .with("passport", &flow.ask.key.passport)
         .with("mode", flow.ask.mode);
     if flow.ask.key.passport != passport {
+        forget(&state, &flow).await;
         return logged(refused(&state.base_url, Failure::WrongPassport), fields);
     }
     let name = cookies::flow_cookie(&flow.id);
     let kept = cookies::read(&headers, &name);
     if kept.is_none_or(|value| stored_digest(FLOW_COOKIE, value) != flow.cookie) {
+        forget(&state, &flow).await;
         return logged(
             refused(&state.base_url, Failure::CookieMissing),
             fetch_metadata(&headers, fields),
         );
     }
     let outcome = finish(&state, &flow, &query).await;
+    if matches!(outcome, Outcome::Failed(..)) {
+        forget(&state, &flow).await;
+    }
     let mut response = leave(&state.base_url, &flow.ask, &outcome);
     if let Some(cookie) = cookies::end(&name) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     logged(response, fields.with("outcome", outcome.code()))
+}
+
+/// Best effort: the state is used up, so nobody can come back to the flow anyway, and it expires.
+async fn forget(state: &State, flow: &Flow) {
+    let _best_effort = state.flows.forget(&flow.id).await;
 }
 
 /// From here on the browser is the one that began the flow.

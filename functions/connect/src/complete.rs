@@ -34,8 +34,9 @@ async fn completed(state: &State, target: &Target, body: &JsonObject) -> Result<
         Problem::new(Code::RequestInvalid, "`completion` is required.").field(COMPLETION)
     })?;
     let now = state.clock.now();
-    let (id, _) = completion.split_once('.').ok_or_else(spent)?;
-    let (flow, stage, item) = state.flows.read(id).await?.ok_or_else(spent)?;
+    let spent = || target.may_change().err().unwrap_or_else(spent);
+    let (id, _) = completion.split_once('.').ok_or_else(&spent)?;
+    let (flow, stage, item) = state.flows.read(id).await?.ok_or_else(&spent)?;
     let awaiting = stage == Stage::Awaiting.text();
     // A completing flow is one whose custodian was not heard of: the same caller may ask again.
     if !awaiting && stage != Stage::Completing.text() {

@@ -2,6 +2,7 @@
 //! never be completed.
 
 use consulate_core::clock::Timestamp;
+use consulate_core::connection::RevocationResult;
 use consulate_core::connections::{Details, NewGrant};
 use consulate_core::custody::Answer;
 use consulate_core::definition::Passport;
@@ -12,8 +13,9 @@ use consulate_core::table;
 use consulate_core::vault::{self, Field, Home};
 
 use crate::Run;
+use crate::outcome::Outcome;
 use crate::profile;
-use crate::token_endpoint::{self, Client, Outcome, Unusable};
+use crate::token_endpoint::{self, Client, Unusable};
 use crate::token_reply::Reply;
 
 /// How often an activation starts anew because the row changed under it.
@@ -252,6 +254,10 @@ impl Run<'_> {
                     )
                     .await;
                 self.fields.add("revocation", result);
+                if result == RevocationResult::Pending {
+                    // It stays burned: of no use to anybody, and still on record for revoking.
+                    return Answer::Revoked { receipt: None };
+                }
                 match self.state.flows.finish(flow_id, Stage::Burned).await {
                     Ok(_) => Answer::Revoked { receipt: None },
                     Err(error) => unavailable(error),
@@ -342,5 +348,31 @@ pub(crate) fn unusable(error: Unusable) -> Answer {
     match error {
         Unusable::Misconfigured => Answer::Misconfigured,
         Unusable::Unavailable => Answer::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_what_the_reply_says_else_what_the_passport_knows() {
+        let lifetime = |default: Option<u64>, expires_in| {
+            let passport = serde_json::json!({
+                "id": "p", "name": "P", "provider": "p", "client_id": "c", "api_hosts": [],
+                "authorize_url": "https://login.example.com/authorize",
+                "token_url": "https://login.example.com/token", "access_lifetime_default_seconds": default,
+            });
+            let reply = Reply {
+                access_token: SecretText::new("at"),
+                refresh_token: None,
+                expires_in,
+                scopes: None,
+            };
+            lifetime_seconds(&serde_json::from_value(passport).unwrap(), &reply)
+        };
+        assert_eq!(lifetime(Some(7_200), Some(60)), Some(60));
+        assert_eq!(lifetime(Some(7_200), None), Some(7_200));
+        assert_eq!(lifetime(None, None), None);
     }
 }

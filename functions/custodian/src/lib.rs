@@ -2,10 +2,11 @@
 //! invoked with [`Event`]s, and does what the rows say.
 //!
 //! One conversation per room: `exchange` (code to grant, activation, abandonment), `refresh`, `revoke`. Beneath
-//! them `token_endpoint` speaks to token and revocation endpoints, `token_reply` reads their answers, `profile` names
-//! the account.
+//! them `token_endpoint` speaks to token and revocation endpoints, `token_reply` reads their answers, `outcome` says
+//! what they mean, `profile` names the account, `patience` repeats writes.
 
 mod exchange;
+mod outcome;
 mod patience;
 mod profile;
 mod refresh;

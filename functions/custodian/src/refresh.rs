@@ -21,8 +21,9 @@ use consulate_core::table::ConnectionKey;
 use consulate_core::vault::{self, Field, Home};
 
 use crate::exchange::{lifetime_seconds, sealing, unavailable, unusable};
+use crate::outcome::Outcome;
 use crate::patience::until;
-use crate::token_endpoint::{self, Client, Outcome, POST_TIMEOUT};
+use crate::token_endpoint::{self, Client, POST_TIMEOUT};
 use crate::token_reply::Reply;
 use crate::{FUNCTION_TIMEOUT, Run};
 
@@ -48,6 +49,7 @@ struct Flight<'a> {
     claimed: Claimed,
     spent: Vec<u8>,
     refresh_token: SecretText,
+    /// The open attempt this one asks about: its single-use token may have been spent already.
     recovery: Option<Attempt>,
 }
 
@@ -98,8 +100,9 @@ impl Run<'_> {
         if seen.held_lease(now).is_some() {
             return Err(Answer::InProgress);
         }
-        if let Some(attempt) = &seen.attempt {
-            let due = self.recovery_due(attempt, &passport);
+        let recovery = recovery(&seen, &passport);
+        if let Some(attempt) = recovery {
+            let due = self.recovery_due(attempt);
             if due > now {
                 return Err(back_off(due, now));
             }
@@ -158,7 +161,7 @@ impl Run<'_> {
             claimed,
             spent: spent.clone(),
             refresh_token,
-            recovery: seen.attempt.clone(),
+            recovery: recovery.cloned(),
         };
         if claimed_at.elapsed() + POST_TIMEOUT >= LEASE {
             return Err(self.not_sent(&flight, AFTER_NOT_SENT).await);
@@ -169,12 +172,8 @@ impl Run<'_> {
         self.conclude(&flight, outcome, asked_at).await
     }
 
-    /// When an open attempt may be taken over: when its holder must be dead. A reusable refresh token may be presented
-    /// again at once.
-    fn recovery_due(&self, attempt: &Attempt, passport: &Passport) -> Timestamp {
-        if passport.refresh_rotation == RefreshRotation::Reusable {
-            return attempt.started_at;
-        }
+    /// When an open attempt may be taken over: when its holder must be dead.
+    fn recovery_due(&self, attempt: &Attempt) -> Timestamp {
         let ours = attempt
             .owner
             .starts_with(&format!("{}.", self.state.instance));
@@ -271,9 +270,15 @@ impl Run<'_> {
                 self.fields.add("rotated", rotated.is_some());
                 Ok(Answer::Refreshed { version })
             }
+            Ok(SaveOutcome::Superseded) => {
+                self.fields.add("superseded_by", "same_grant");
+                self.release(flight).await;
+                self.second_look(seen).await
+            }
             Ok(SaveOutcome::FencedOut) => {
                 self.fields.add("fenced_out", true);
                 self.drop_unwanted(flight, &reply).await;
+                self.release(flight).await;
                 self.second_look(seen).await
             }
             Err(error) => {
@@ -284,7 +289,8 @@ impl Run<'_> {
         }
     }
 
-    /// Fresh tokens that have no row to go to: the connection was made anew meanwhile. They are revoked, not dropped.
+    /// Fresh tokens that have no row to go to: the connection was made anew or given up meanwhile. They are revoked, not
+    /// dropped.
     async fn drop_unwanted(&mut self, flight: &Flight<'_>, reply: &Reply) {
         if flight.passport.revocation_per_user {
             // Revoking these would end the grant that replaced them.
@@ -302,10 +308,8 @@ impl Run<'_> {
 
     async fn refused(&mut self, flight: &Flight<'_>) -> Result<Answer, Answer> {
         let seen = flight.seen;
-        let current = self
-            .state
-            .connections
-            .read(&seen.key, true)
+        let connections = &self.state.connections;
+        let current = until(self.deadline, || connections.read(&seen.key, true))
             .await
             .map_err(unavailable)?;
         let changed = current.is_none_or(|current| {
@@ -317,7 +321,6 @@ impl Run<'_> {
                 None => Reason::ProviderRefused,
             };
             let now = self.state.clock.now();
-            let connections = &self.state.connections;
             let marked = until(self.deadline, || {
                 connections.refuse(seen, &flight.claimed, reason, now)
             });
@@ -325,6 +328,7 @@ impl Run<'_> {
                 return Err(required(reason));
             }
         }
+        self.release(flight).await;
         self.second_look(seen).await
     }
 
@@ -388,6 +392,12 @@ impl Run<'_> {
         Err(back_off(again, now))
     }
 
+    /// Gives the claim back, if it is still there: whoever comes next need not wait.
+    async fn release(&mut self, flight: &Flight<'_>) {
+        let now = self.state.clock.now();
+        self.close(flight, Closing::BackOff(now)).await;
+    }
+
     async fn close(&mut self, flight: &Flight<'_>, closing: Closing) {
         let connections = &self.state.connections;
         let closed = until(self.deadline, || {
@@ -399,6 +409,15 @@ impl Run<'_> {
             self.fields.add("left_open", true);
         }
     }
+}
+
+/// PURE. The open attempt that has to be recovered. None where the refresh token can be presented as often as one likes,
+/// and where the attempt was about a token that is not the stored one any more.
+fn recovery<'a>(seen: &'a Connection, passport: &Passport) -> Option<&'a Attempt> {
+    seen.attempt.as_ref().filter(|attempt| {
+        passport.refresh_rotation == RefreshRotation::SingleUse
+            && seen.fingerprint.as_ref() == Some(&attempt.fingerprint)
+    })
 }
 
 fn required(reason: Reason) -> Answer {
@@ -413,3 +432,6 @@ fn back_off(until: Timestamp, now: Timestamp) -> Answer {
         retry_after: seconds.max(1),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,9 @@ use consulate_core::vault::{self, Field, Home};
 
 use crate::Run;
 use crate::exchange::unavailable;
+use crate::outcome::Revocation;
 use crate::patience::until;
-use crate::token_endpoint::{self, Client, Revocation};
+use crate::token_endpoint::{self, Client};
 
 /// How long the lease of a revocation holds: two calls and their writes.
 const LEASE: Duration = Duration::from_secs(30);
@@ -88,7 +89,7 @@ impl Run<'_> {
             let result = self.revoke_grant(&seen, &passport).await;
             let now = self.state.clock.now();
             let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
-                + i64::from(result != RevocationResult::ProviderHasNone);
+                + i64::from(passport.revocation_url.is_some());
             let receipt = Receipt {
                 result,
                 at: now.rfc3339(),

@@ -1,7 +1,7 @@
-//! Speaks to token and revocation endpoints: builds the request, sends it once, and says what became of it.
+//! Speaks to token and revocation endpoints: builds the request and sends it once. What became of it says `outcome`.
 //!
 //! Requests are built by the `oauth2` crate (RFC 6749 sections 2.3.1, 4.1.3, 6) and sent by our own client, whose errors
-//! tell "not sent" from "unknown". Replies are read by [`crate::token_reply`].
+//! tell "not sent" from "unknown".
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use consulate_core::definition::{ClientAuthentication, Passport};
 use consulate_core::egress::{self, Egress};
 use consulate_core::secret::SecretText;
 use consulate_core::secrets::Secrets;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{Request, Response, StatusCode};
+use http::Request;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
@@ -22,34 +22,13 @@ use oauth2::{
 };
 use serde::Deserialize;
 
-use crate::token_reply::{self, REPLY_LIMIT, Read, Reply};
+use crate::outcome::{Outcome, Revocation, judge, judge_revocation};
+use crate::token_reply::REPLY_LIMIT;
 
 /// A token call has to be over in this time.
 pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(8);
-/// A longer wait is not taken from a `Retry-After`.
-const RETRY_AFTER_LIMIT: u64 = 3_600;
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("consulate/", env!("CARGO_PKG_VERSION")));
-
-/// What became of a token call.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Answered with tokens.
-    Tokens(Reply),
-    /// The grant is refused: `invalid_grant`, or a code that can only be about it.
-    Refused(String),
-    /// Our client is refused: an operator's to repair, the grant is as it was.
-    Misconfigured(String),
-    /// Nothing was sent.
-    NotSent,
-    /// The endpoint asks to wait, seconds. The grant is as it was.
-    Throttled(u64),
-    /// Sent, and no usable answer: the grant may have been spent.
-    Unknown {
-        /// A 4xx that is neither an OAuth error nor one of those that mean "again later".
-        unclear_refusal: bool,
-    },
-}
 
 /// A passport's settings cannot be used for a token call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -261,68 +240,6 @@ pub(crate) async fn call(
     }
 }
 
-/// PURE. What an answer of a token endpoint means.
-fn judge(response: &Response<Bytes>, now: Timestamp) -> Outcome {
-    let status = response.status();
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return Outcome::Throttled(retry_after(response).unwrap_or(30));
-    }
-    if status.is_server_error() {
-        return Outcome::Unknown {
-            unclear_refusal: false,
-        };
-    }
-    match token_reply::read(response.body(), now) {
-        Read::Tokens(reply) if status.is_success() => Outcome::Tokens(reply),
-        Read::Refused(code) => match code.as_str() {
-            "invalid_client"
-            | "unauthorized_client"
-            | "unsupported_grant_type"
-            | "invalid_scope"
-            | "invalid_request" => Outcome::Misconfigured(code),
-            "temporarily_unavailable" | "server_error" | "slow_down" => {
-                Outcome::Throttled(retry_after(response).unwrap_or(30))
-            }
-            "invalid_grant" => Outcome::Refused(code),
-            // A code of the provider's own is an answer, but not a clear one.
-            _ if status.is_success() => Outcome::Refused(code),
-            _ => Outcome::Unknown {
-                unclear_refusal: true,
-            },
-        },
-        Read::Tokens(_) | Read::Unreadable => Outcome::Unknown {
-            unclear_refusal: status.is_client_error()
-                && status != StatusCode::REQUEST_TIMEOUT
-                && status != StatusCode::TOO_EARLY,
-        },
-    }
-}
-
-fn retry_after(response: &Response<Bytes>) -> Option<u64> {
-    let seconds: u64 = response
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(seconds.clamp(1, RETRY_AFTER_LIMIT))
-}
-
-/// What became of one revocation call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revocation {
-    /// Confirmed (RFC 7009: also for a token the server does not know).
-    Done,
-    /// The provider says it does not know the token.
-    AlreadyGone,
-    /// The provider does not revoke this kind of token.
-    UnsupportedKind,
-    /// Not confirmed.
-    Failed,
-}
-
 /// Sends a revocation request, once.
 pub(crate) async fn revoke(
     egress: &Egress,
@@ -332,113 +249,8 @@ pub(crate) async fn revoke(
     let time = deadline
         .saturating_duration_since(Instant::now())
         .min(POST_TIMEOUT);
-    let Ok(response) = egress.send(request, time, REPLY_LIMIT).await else {
-        return Revocation::Failed;
-    };
-    if response.status().is_success() {
-        return Revocation::Done;
-    }
-    match token_reply::read(response.body(), Timestamp::default()) {
-        Read::Refused(code) => match code.as_str() {
-            "invalid_token" | "invalid_grant" => Revocation::AlreadyGone,
-            "unsupported_token_type" => Revocation::UnsupportedKind,
-            _ => Revocation::Failed,
-        },
-        Read::Tokens(_) | Read::Unreadable => Revocation::Failed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, body: &'static str) -> Outcome {
-        judge(
-            &Response::builder()
-                .status(status)
-                .body(Bytes::from_static(body.as_bytes()))
-                .unwrap(),
-            Timestamp::default(),
-        )
-    }
-
-    #[test]
-    fn a_refused_grant_is_told_from_a_refused_client() {
-        assert!(matches!(
-            answer(400, r#"{"error":"invalid_grant"}"#),
-            Outcome::Refused(_)
-        ));
-        assert!(matches!(
-            answer(401, r#"{"error":"invalid_client"}"#),
-            Outcome::Misconfigured(_)
-        ));
-        assert!(matches!(
-            answer(400, r#"{"error":"invalid_scope"}"#),
-            Outcome::Misconfigured(_)
-        ));
-        assert!(matches!(
-            answer(200, r#"{"ok":false,"error":"token_revoked"}"#),
-            Outcome::Refused(_)
-        ));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_unknown_and_never_a_refusal() {
-        for (status, body) in [
-            (500, r#"{"error":"invalid_grant"}"#),
-            (502, "<html>"),
-            (200, "<html>"),
-            (200, ""),
-            (408, ""),
-        ] {
-            assert!(
-                matches!(
-                    answer(status, body),
-                    Outcome::Unknown {
-                        unclear_refusal: false
-                    }
-                ),
-                "{status} {body}"
-            );
-        }
-        assert!(matches!(
-            answer(403, "<html>"),
-            Outcome::Unknown {
-                unclear_refusal: true
-            }
-        ));
-        assert!(matches!(
-            answer(400, r#"{"error":"odd"}"#),
-            Outcome::Unknown {
-                unclear_refusal: true
-            }
-        ));
-    }
-
-    #[test]
-    fn tokens_with_an_error_status_are_not_taken() {
-        assert!(matches!(
-            answer(400, r#"{"access_token":"at"}"#),
-            Outcome::Unknown { .. }
-        ));
-    }
-
-    #[test]
-    fn a_throttling_endpoint_is_waited_for_as_long_as_it_says_within_an_hour() {
-        let wait = |value: &'static str| {
-            let response = Response::builder()
-                .status(429)
-                .header(RETRY_AFTER, value)
-                .body(Bytes::new())
-                .unwrap();
-            match judge(&response, Timestamp::default()) {
-                Outcome::Throttled(seconds) => seconds,
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(
-            (wait("7"), wait("999999"), wait("0"), wait("soon")),
-            (7, 3_600, 1, 30)
-        );
+    match egress.send(request, time, REPLY_LIMIT).await {
+        Ok(response) => judge_revocation(&response),
+        Err(_) => Revocation::Failed,
     }
 }

@@ -212,6 +212,35 @@ impl Flows {
         Ok(advanced(self.step(id, from, to).send().await)?.is_some())
     }
 
+    /// Deletes a flow whose code nobody has taken, and its verifier with it. False when there is none, or the custodian
+    /// has the code: what lies there then is the custodian's to end.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn forget(&self, id: &str) -> Result<bool, Error> {
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(PK, s(flow_pk(id)))
+            .condition_expression("st IN (:started, :consumed)")
+            .expression_attribute_values(":started", s(Stage::Started.text()))
+            .expression_attribute_values(":consumed", s(Stage::Consumed.text()))
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Burned or completing to done, without the tokens.
     ///
     /// # Errors

@@ -34,12 +34,15 @@ pub struct Browser {
 impl Browser {
     /// Opens an address.
     pub async fn get(&mut self, url: &str, from: From) -> Answer {
-        self.request(Method::GET, url, from, &[], String::new()).await
+        self.request(Method::GET, url, from, &[], String::new())
+            .await
     }
 
     /// Posts a form.
     pub async fn post_form(&mut self, url: &str, from: From, fields: &[(&str, &str)]) -> Answer {
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         self.request(Method::POST, url, from, &headers, form).await
     }
@@ -93,8 +96,13 @@ impl Browser {
         let attributes: Vec<String> = parts.map(str::to_ascii_lowercase).collect();
         let has = |attribute: &str| attributes.iter().any(|known| known == attribute);
         if name.starts_with("__Host-") {
-            let host_only = !attributes.iter().any(|attribute| attribute.starts_with("domain"));
-            assert!(has("secure") && has("path=/") && host_only, "a browser drops this cookie: {set_cookie}");
+            let host_only = !attributes
+                .iter()
+                .any(|attribute| attribute.starts_with("domain"));
+            assert!(
+                has("secure") && has("path=/") && host_only,
+                "a browser drops this cookie: {set_cookie}"
+            );
         }
         let key = (host.to_owned(), name.to_owned());
         if has("max-age=0") || value.is_empty() {

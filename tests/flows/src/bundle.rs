@@ -30,6 +30,8 @@ pub struct Bundle {
     pub passport: Value,
     /// `consulate.json`.
     pub consulate: Value,
+    /// Further `HOST:PORT` pairs on loopback that the stack may call over plain http.
+    pub allow: Vec<String>,
 }
 
 impl Bundle {
@@ -37,7 +39,11 @@ impl Bundle {
     pub fn new(provider: &str) -> Self {
         let mut apis: Vec<Value> = [
             ("whoAmI", "GET", "/api/me"),
-            ("echo", "GET", "/api/v1/echo/{param.path}?fixed=1&q={param.q}"),
+            (
+                "echo",
+                "GET",
+                "/api/v1/echo/{param.path}?fixed=1&q={param.q}",
+            ),
             ("echoAll", "GET", "/api/v1/echo"),
             ("leak", "GET", "/api/v1/leak"),
             ("text", "GET", "/api/v1/text"),
@@ -53,9 +59,20 @@ impl Bundle {
         .iter()
         .map(|(name, method, path)| api(name, method, &format!("{provider}{path}"), MINE))
         .collect();
-        apis.push(api("ourEcho", "GET", &format!("{provider}/api/v1/echo"), OURS));
-        let mut create = api("create", "POST", &format!("{provider}/api/v1/echo/{{param.list}}"), MINE);
-        create["body"] = json!({"title": "Note: {param.title}", "by": "{user.id}", "fixed": [1, true, null]});
+        apis.push(api(
+            "ourEcho",
+            "GET",
+            &format!("{provider}/api/v1/echo"),
+            OURS,
+        ));
+        let mut create = api(
+            "create",
+            "POST",
+            &format!("{provider}/api/v1/echo/{{param.list}}"),
+            MINE,
+        );
+        create["body"] =
+            json!({"title": "Note: {param.title}", "by": "{user.id}", "fixed": [1, true, null]});
         create["headers"]["X-Organisation"] = "{organisation.id}".into();
         apis.push(create);
         let authentication = |auth_key: &str| {
@@ -87,6 +104,7 @@ impl Bundle {
                 "passports": {"test-cloud": {"revocation_url": format!("{provider}/revoke"), "refresh_rotation": "single_use",
                                              "client_authentication": "basic"}}
             }),
+            allow: Vec::new(),
         }
     }
 

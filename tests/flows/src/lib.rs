@@ -1,5 +1,6 @@
 //! What the flows stand on: a running `consulate dev` ([`stack`]), a browser with a cookie jar ([`browser`]), a plain HTTP
-//! client ([`wire`]), and npm's oidc-provider as a child process ([`oidc`]).
+//! client ([`wire`]), the steps of a connect ([`walk`]), npm's oidc-provider ([`oidc`]) and npm's jose
+//! ([`jose`]) as child processes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +10,8 @@
 
 pub mod browser;
 pub mod bundle;
+pub mod jose;
 pub mod oidc;
 pub mod stack;
+pub mod walk;
 pub mod wire;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::wire::Wire;
 
@@ -16,7 +16,8 @@ pub struct Oidc {
     /// Address of the API behind its access tokens.
     pub api: String,
     wire: Wire,
-    _stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+    stdin: ChildStdin,
     _child: Child,
 }
 
@@ -35,20 +36,40 @@ impl Oidc {
             .spawn()
             .expect("node is needed");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next_line().await.unwrap().expect("oidc-provider ended: run `npm ci` in tests/node");
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("oidc-provider ended: run `npm ci` in tests/node");
         let ready: Value = serde_json::from_str(line.strip_prefix("ready ").unwrap()).unwrap();
         Self {
             issuer: ready["issuer"].as_str().unwrap().to_owned(),
             api: ready["api"].as_str().unwrap().to_owned(),
             wire: Wire::default(),
-            _stdin: child.stdin.take().unwrap(),
+            lines,
+            stdin: child.stdin.take().unwrap(),
             _child: child,
         }
+    }
+
+    /// Registers clients, once, where the configuration named none: a redirect URI often needs this provider's address
+    /// first.
+    pub async fn register(&mut self, clients: &Value) {
+        self.stdin
+            .write_all(format!("{clients}\n").as_bytes())
+            .await
+            .unwrap();
+        let line = self.lines.next_line().await.unwrap();
+        assert_eq!(line.as_deref(), Some("registered"));
     }
 
     /// What it has seen: counts by kind.
     pub async fn seen(&self) -> Value {
         let url = format!("{}/__seen", self.issuer);
-        self.wire.call(http::Method::GET, &url, &[], "").await.expect(200).json()
+        self.wire
+            .call(http::Method::GET, &url, &[], "")
+            .await
+            .expect(200)
+            .json()
     }
 }

@@ -27,12 +27,15 @@ impl Answer {
 
     /// The body as JSON; panics with the text when it is none.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{} {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{} {}", self.status, self.text()))
     }
 
     /// A header's text, empty when absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// Asserts the status, showing the body when it differs.
@@ -50,7 +53,12 @@ impl Answer {
         let problem = answer.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
-        assert!(problem["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{problem}");
+        assert!(
+            problem["request_id"]
+                .as_str()
+                .is_some_and(|id| !id.is_empty()),
+            "{problem}"
+        );
         if !member.is_empty() {
             assert_eq!(problem[member], value, "{problem}");
         }
@@ -81,7 +89,13 @@ impl Wire {
     }
 
     /// Sends a request made of its parts.
-    pub async fn call(&self, method: Method, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    pub async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);

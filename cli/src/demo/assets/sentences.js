@@ -2,11 +2,14 @@
 
 const STATUS_READ = "Connection status read";
 const PREFLIGHT = "CORS preflight answered";
+const PAGE_FILES_READ = "Style and script of our page read";
 
 // What a request to the connect function was about, by method and route: its title, and what was done.
 const CONNECT = [
   [/^POST .*\/connections\/[^/]+\/connect$/, "A connect link was made", "link", "One-time ticket made for this caller, good for five minutes"],
   [/^POST .*\/connections\/[^/]+\/complete$/, "The connection was completed", "check", "Completion taken from the caller who asked for it, once"],
+  [/^GET .*\/v1\/connect\/assets\//, PAGE_FILES_READ, "dot", "Served"],
+  [/^GET .*\/v1\/connected$/, "The connect window told the widget how it went", "check", "Result page served: no code, state or ticket in its address"],
   [/^GET .*\/v1\/connect\/[^/]+$/, "The connect window was opened", "link", "Ticket tied to this browser by a cookie of its own"],
   [/^POST .*\/v1\/connect\/[^/]+$/, "The connect window proved who asked", "person", "Cookie, form value and caller JWT belong together: on to the provider with PKCE and a one-time state"],
   [/^GET .*\/v1\/callback\/[^/]+$/, "The provider sent the person back", "check", "One-time state consumed, this browser's flow cookie checked"],
@@ -58,7 +61,8 @@ function proxySteps(line) {
     steps.push(step(line, "save", "", connection));
   }
   if (line.source) steps.push(step(line, ...(SOURCES[line.source] ?? ["lock", "", `Access token: ${plain(line.source)}`])));
-  if (line.upstream_host) steps.push(step(line, "key", "good", `Credential injected for ${line.upstream_host}, and for no other host`));
+  // The host is known before the call is allowed; where no access token was opened, nothing was injected.
+  if (line.upstream_host && line.source) steps.push(step(line, "key", "good", `Credential injected for ${line.upstream_host}, and for no other host`));
   if (line.upstream_status) steps.push(step(line, "send", tone(line.upstream_status), `The API answered ${line.upstream_status}`));
   return [...steps, ...refusal(line)];
 }
@@ -73,10 +77,17 @@ function connectAction(line) {
   return { title, symbol, done };
 }
 
+const CAME_BACK_WELL = ["connected", "awaiting_completion"];
+
 function connectSteps(line) {
   if (line.code) return refusal(line);
   const { symbol, done } = connectAction(line);
-  return [step(line, symbol, "good", done)];
+  const steps = [step(line, symbol, "good", done)];
+  const cameBack = /^GET .*\/v1\/callback\//.test(`${line.method ?? ""} ${line.route ?? ""}`);
+  if (cameBack && !CAME_BACK_WELL.includes(line.outcome)) {
+    steps.push(step(line, "stop", "bad", `Nothing was connected (${plain(line.outcome ?? "no outcome")})`));
+  }
+  return steps;
 }
 
 // What the custodian's answer means, where it is not plain success.
@@ -159,7 +170,7 @@ function inOrder(lines) {
   if (!request) return asked;
   const own = stepsOf(request);
   const renewed = own.findIndex((one) => one.icon === "renew");
-  const before = request.function === "connect" && !request.code ? own.length : renewed + 1;
+  const before = request.function === "connect" && !request.code ? 1 : renewed + 1;
   return [...own.slice(0, before), ...asked, ...own.slice(before)];
 }
 
@@ -175,7 +186,7 @@ export function invoked(line) {
 
 /**
  * The story of one request: `{title, minor, tone, time, milliseconds, steps: [{by, icon, tone, text}]}`. `minor`
- * stories (a preflight, a status read that went well) are folded together by the timeline.
+ * stories (a preflight, a status read that went well, a page's own files) are folded together by the timeline.
  */
 export function tell(lines) {
   const main = lines.find((line) => line.event === "request") ?? lines[0];
@@ -183,7 +194,7 @@ export function tell(lines) {
   const title = titleOf(main);
   return {
     title,
-    minor: [STATUS_READ, PREFLIGHT].includes(title) && lines.length === 1 && !main.code,
+    minor: [STATUS_READ, PREFLIGHT, PAGE_FILES_READ].includes(title) && lines.length === 1 && !main.code,
     tone: steps.some((one) => one.tone === "bad") ? "bad" : steps.some((one) => one.tone === "warn") ? "warn" : "good",
     time: main.time,
     milliseconds: main.duration_ms,

@@ -43,6 +43,8 @@ pub enum Reply {
     Hang,
     /// The real reply, this much later. Processed after the wait, even if the client has gone.
     SlowBy(Duration),
+    /// Processed at once; the real reply comes this much later.
+    ProcessThenSlow(Duration),
     /// Processed; half of the real reply, then the connection is closed.
     CutMidBody,
     /// Processed; the connection is closed without a byte.
@@ -138,6 +140,11 @@ pub(super) async fn perform(
             later
                 .await
                 .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
+        Reply::ProcessThenSlow(wait) => {
+            let reply = work.await;
+            tokio::time::sleep(wait).await;
+            reply
         }
         Reply::CutMidBody => cut_in_half(work.await).await,
         Reply::ProcessThenDrop => {

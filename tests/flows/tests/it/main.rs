@@ -8,4 +8,13 @@
     reason = "a test that cannot go on ends"
 )]
 
+mod attacks;
+mod callers;
 mod calling;
+mod canaries;
+mod connecting;
+mod importing;
+mod journey;
+mod lambda_events;
+mod params;
+mod renewal;

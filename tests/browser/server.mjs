@@ -1,0 +1,105 @@
+// The real `consulate dev`, built and started for one file of browser tests, and its widget API as a test asks it directly.
+//
+// May touch: cargo's target folder (an incremental build: a stale binary would test yesterday's code), a data folder of its own
+// under the temporary directory, loopback. Ends the process it started, by its handle.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Cargo's target folder. */
+export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
+const CONNECTION = '/v1/widgets/demo/connections/acme';
+
+/** Builds and starts a server on a free port and an empty data folder. The caller stops it. */
+export async function startDev() {
+  const built = spawnSync('cargo', ['build', '--quiet', '--locked', '--package', 'consulate'], { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  if (built.status !== 0) throw new Error('`cargo build --package consulate` failed');
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'consulate-browser-'));
+  const child = spawn(path.join(TARGET, 'debug', 'consulate'), ['dev', '--port', '0', '--data-dir', dataDir], {
+    cwd: dataDir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const killed = () => child.kill('SIGKILL');
+  process.once('exit', killed);
+  const over = new Promise((resolve) => { child.once('close', resolve); });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
+  const baseUrl = await readyAddress(child, () => said);
+
+  return new Dev(baseUrl, dataDir, async () => {
+    child.kill('SIGTERM');
+    const status = await over;
+    process.off('exit', killed);
+    await rm(dataDir, { recursive: true, force: true });
+    if (status !== 0) throw new Error(`consulate dev ended with ${status}: ${said}`);
+  });
+}
+
+function readyAddress(child, said) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (status) => reject(new Error(`consulate dev ended with ${status}: ${said()}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [, address] = /^ready (http:\/\/127\.0\.0\.1:\d+)$/.exec(line) ?? [];
+      if (address) resolve(address);
+    });
+  });
+}
+
+/** A running server. Users are the demo's `ada` and `grace`. */
+class Dev {
+  constructor(baseUrl, dataDir, stop) {
+    this.baseUrl = baseUrl;
+    this.widgetOrigin = baseUrl.replace('127.0.0.1', 'localhost');
+    this.stop = stop;
+    this.dataDir = dataDir;
+  }
+
+  /** One of the data folder's JSON files. */
+  async file(name) {
+    return JSON.parse(await readFile(path.join(this.dataDir, name), 'utf8'));
+  }
+
+  /** What the host page hands its widget. */
+  async callerJwt(user) {
+    const answer = await fetch(`${this.baseUrl}/demo/caller-jwt`, {
+      method: 'POST',
+      headers: { origin: this.baseUrl, 'content-type': 'application/json' },
+      body: JSON.stringify({ user }),
+    });
+    return (await answer.json()).jwt;
+  }
+
+  /** A widget API call as `user`: the answer's JSON. */
+  async ask(user, method, address, body) {
+    const answer = await fetch(this.baseUrl + address, {
+      method,
+      headers: { authorization: `Bearer ${await this.callerJwt(user)}`, 'content-type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
+    const json = await answer.json();
+    if (!answer.ok) throw new Error(`${method} ${address} answered ${answer.status}: ${json.detail}`);
+    return json;
+  }
+
+  /** The connection's status, as a word. */
+  async status(user) {
+    return (await this.ask(user, 'GET', CONNECTION)).status;
+  }
+
+  /** A connect link as a popup would get it. */
+  async connectLink(user) {
+    return (await this.ask(user, 'POST', `${CONNECTION}/connect`, { mode: 'popup' })).connect_url;
+  }
+
+  /** Nobody has a connection: how every test begins. */
+  async disconnectAll() {
+    for (const user of ['ada', 'grace']) await this.ask(user, 'DELETE', CONNECTION);
+  }
+}

@@ -1,0 +1,169 @@
+// The newcomer's story in one browser, from the first press of Connect to the receipt, watched from beside: every request, answer,
+// stored value and complaint of the browser is kept, and searched for credentials at the end. One real minute passes in it.
+//
+// The tests of this file are the chapters of one story, in order. May touch: its own server and browser, `target/browser`.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { launch } from './chromium.mjs';
+import { openHost, picture, pressAllow, pressConnect, pressContinue, says, signIn, tells } from './demo.mjs';
+import { startDev } from './server.mjs';
+import { kept, watch } from './watch.mjs';
+
+/** The demo's access tokens live 60 seconds; the rest is for the machine. */
+const ACCESS_TOKEN_LIFETIME = 75_000;
+
+let dev;
+let browser;
+let context;
+let seen;
+let host;
+let popup;
+
+before(async () => {
+  dev = await startDev();
+  browser = await launch();
+  context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  seen = await watch(context);
+});
+
+after(async () => {
+  await browser?.close();
+  await dev?.stop();
+});
+
+test('the demo opens with nobody connected and nothing done', async () => {
+  host = await openHost(context, dev);
+  await says(host, '#pill', 'Not connected');
+  await picture(host.page, 'demo-before');
+});
+
+test('a click in the first half second does nothing, even though the caller is known already', async () => {
+  // Runs in the connect window before its own script: looks at the button as often as it can, and clicks where it will be.
+  await context.addInitScript(() => {
+    if (!location.pathname.startsWith('/v1/connect/')) return;
+    const looks = [];
+    globalThis.looks = looks;
+    let began = null;
+    const look = setInterval(() => {
+      const button = document.querySelector('button');
+      if (!button || document.readyState === 'loading') return;
+      began ??= performance.now();
+      const known = document.forms[0].elements.caller_jwt.value !== '';
+      looks.push({ at: performance.now() - began, known, inert: button.disabled });
+      if (!button.disabled) clearInterval(look);
+      else button.click();
+    }, 5);
+  });
+  popup = await pressConnect(host);
+  const button = await popup.getByRole('button', { name: 'Continue' }).boundingBox();
+  await popup.mouse.click(button.x + button.width / 2, button.y + button.height / 2);
+  await popup.waitForFunction(() => globalThis.looks.at(-1)?.inert === false);
+  const looks = await popup.evaluate(() => globalThis.looks);
+  assert.ok(looks.some(({ known, inert }) => known && inert), 'the button waited for more than the caller JWT');
+  assert.ok(looks.at(-1).at >= 450, `the button worked after ${looks.at(-1).at} ms`);
+  assert.match(popup.url(), /\/v1\/connect\//);
+  assert.deepEqual(seen.sent(/^POST .*\/v1\/connect\//), []);
+});
+
+test('the connect window says what is connected, who asked, and in which widget', async () => {
+  const text = await popup.locator('main').innerText();
+  for (const words of ['Connect Acme Cloud', 'ada', 'acme', 'Acme Cloud calendar']) assert.ok(text.includes(words), `${words} in: ${text}`);
+  assert.equal(await popup.locator('#waiting').isVisible(), false);
+  assert.equal(await popup.locator('#alone').isVisible(), false);
+  await picture(popup, 'handshake');
+});
+
+test('Continue leads to the provider, Allow closes the window, and the widget shows the account', async () => {
+  await pressContinue(popup);
+  await picture(popup, 'consent');
+  await pressAllow(popup);
+  await says(host, '#pill', 'Connected');
+  await says(host, '#account-name', 'Ada Lovelace');
+  await tells(host, 'Authorization code exchanged at the token endpoint: 200');
+});
+
+test('the widget calls the API, and the timeline tells what the server did', async () => {
+  await host.widget.getByRole('button', { name: 'Call the API' }).click();
+  await says(host, '#result', 'listEvents answered 200');
+  assert.ok(await host.widget.locator('.events li').count() > 0, 'events are shown');
+  await tells(host, 'The widget called listEvents');
+  await tells(host, `Credential injected for 127.0.0.1`);
+  await tells(host, 'Access token opened from its sealed row');
+  await picture(host.page, 'demo-called');
+});
+
+test('what Ada connected is not connected for Grace', async () => {
+  await signIn(host, 'Grace');
+  await says(host, '#pill', 'Not connected');
+  await host.widget.getByRole('button', { name: 'Call the API' }).click();
+  await says(host, '#notice', 'authentication_required');
+  assert.equal(await host.widget.locator('.events li').count(), 0);
+  await signIn(host, 'Ada');
+  await says(host, '#account-name', 'Ada Lovelace');
+});
+
+test('a minute later the access token has expired, and the next call renews it on the way', async () => {
+  await host.widget.locator('#lifetime-text').filter({ hasText: 'has expired' }).waitFor({ timeout: ACCESS_TOKEN_LIFETIME });
+  await host.widget.getByRole('button', { name: 'Call the API' }).click();
+  await says(host, '#result', 'listEvents answered 200');
+  await tells(host, 'Access token had expired: the custodian renewed it first');
+  await tells(host, 'Refresh token presented at the token endpoint: 200');
+  await says(host, '#lifetime-text', 'lives for another');
+  await picture(host.page, 'demo-renewed');
+});
+
+test('disconnecting revokes the grant at the provider and shows the receipt', async () => {
+  await host.widget.getByRole('button', { name: 'Disconnect' }).click();
+  await says(host, '#notice', 'Acme Cloud confirmed that the grant is revoked.');
+  await host.widget.getByText('The receipt').click();
+  const receipt = JSON.parse(await host.widget.locator('#notice pre').innerText());
+  assert.equal(receipt.revocation.result, 'revoked');
+  await says(host, '#pill', /Disconnected|Not connected/);
+  await tells(host, 'Revocation asked of the provider (revoked)');
+  await picture(host.page, 'demo-disconnected');
+});
+
+test('no token, and no secret that leads to one, was ever in the browser', async () => {
+  await seen.settled();
+  assert.deepEqual(seen.unread, []);
+  // The provider keeps digests of what it issued: that is how it is recognised here without being known.
+  const { access, refresh } = await dev.file('demo-provider.json');
+  const issued = new Set([...Object.keys(access), ...Object.keys(refresh)]);
+  assert.ok(Object.keys(access).length >= 2 && Object.keys(refresh).length >= 2, 'tokens were issued, and renewed');
+  const digest = (word) => createHash('sha256').update(word).digest('base64url');
+  const secrets = await dev.file('secrets.json');
+  const { client_secret: clientSecret } = JSON.parse(secrets['consulate/passports/demo.acme-cloud'].value);
+  const keys = Object.entries(secrets).filter(([name]) => name.startsWith('consulate/keys/'))
+    .flatMap(([, { value }]) => Object.values(JSON.parse(value).keys));
+  const [hostSecret] = JSON.parse(secrets['consulate/widgets/demo'].value).host_secrets;
+  const forbidden = [clientSecret, hostSecret, ...keys, 'acme-access-', 'acme-refresh-', '"access_token"', '"refresh_token"', 'code_verifier'];
+
+  for (const { what, text } of seen.traffic) {
+    for (const secret of forbidden) assert.ok(!text.includes(secret), `${what} holds ${secret.slice(0, 16)}`);
+    for (const word of text.match(/[\w-]{24,}/g) ?? []) assert.ok(!issued.has(digest(word)), `${what} holds an issued token`);
+  }
+  // That the search looks where credentials would be: an authorization code does pass through the browser (RFC 6749 section 1.2).
+  assert.ok(seen.traffic.some(({ text }) => text.includes('acme-code-')), 'the codes were seen');
+  assert.ok(seen.traffic.some(({ what }) => what.startsWith('answer 200 of POST') && what.includes('/apis/listEvents')), 'the calls were seen');
+});
+
+test('no caller JWT was ever in an address, and no address of a connect is left', () => {
+  assert.deepEqual(seen.sent(/eyJ[\w-]+\.eyJ/), []);
+  for (const page of context.pages()) assert.equal(page.url(), `${dev.baseUrl}/`);
+});
+
+test('scripts find nothing that the browser keeps', async () => {
+  const nothing = { cookie: '', local: [], session: [], databases: [], caches: [], name: '' };
+  for (const found of await kept(context)) assert.deepEqual(found, nothing);
+  // Every cookie that came has gone again: each flow's ends with it.
+  assert.deepEqual(await context.cookies(), []);
+});
+
+test('the browser complained about nothing: no policy violation, no error, no warning', () => {
+  // It does complain about every answer that is no success: Grace's call without a connection had to be one.
+  const refused = /\/apis\/listEvents: .* 424 /;
+  assert.ok(seen.complaints.some((complaint) => refused.test(complaint)), 'complaints are heard');
+  assert.deepEqual(seen.complaints.filter((complaint) => !refused.test(complaint)), []);
+});
