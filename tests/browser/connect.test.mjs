@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch } from './chromium.mjs';
-import { connect, openHost, picture, pressAllow, pressConnect, pressContinue, pressLast, says, tells } from './demo.mjs';
+import { connect, openHost, picture, pressAllow, pressConnect, pressContinue, pressLast, says, showsWhole, tells } from './demo.mjs';
 import { startDev } from './server.mjs';
 import { watch } from './watch.mjs';
 
@@ -135,6 +135,7 @@ test('the window is closed half way: the widget says so, and the next try works'
   await pressContinue(popup);
   await popup.close();
   await says(host, '#notice', 'The window is closed.');
+  await showsWhole(host);
   await picture(host.page, 'demo-closed');
   await connect(host);
   await says(host, '#account-name', 'Ada Lovelace');

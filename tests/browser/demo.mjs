@@ -23,6 +23,13 @@ export function says(host, selector, text) {
   return host.widget.locator(selector).filter({ hasText: text }).waitFor();
 }
 
+/** Waits until the frame is as high as what the widget has to say. */
+export function showsWhole(host) {
+  return host.widget.locator('#content').evaluate(async (content) => {
+    while (content.getBoundingClientRect().height > innerHeight) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+}
+
 /** Waits until the timeline tells `text`. */
 export function tells(host, text) {
   return host.page.locator('#timeline').getByText(text).first().waitFor();

@@ -2,11 +2,11 @@
 // back is the one who asked. The caller JWT comes from the window that opened this one.
 
 import { consulate } from "./consulate.js";
-import { element } from "./elements.js";
 
 const GIVE_UP_MILLISECONDS = 8_000;
 const baseUrl = document.body.dataset.baseUrl;
 const outcome = document.getElementById("outcome");
+const heading = document.querySelector("h1");
 const close = document.getElementById("close");
 
 const REFUSALS = {
@@ -41,8 +41,10 @@ function jwtFromOpener() {
 }
 
 function show(kind, title, text) {
+  heading.textContent = title;
   outcome.className = `notice ${kind}`;
-  outcome.replaceChildren(element("strong", {}, title), text);
+  outcome.textContent = text;
+  outcome.hidden = text === "";
   close.hidden = false;
   document.title = title;
 }

@@ -49,7 +49,14 @@ export function forgetCallerJwt() {
 
 /** Keeps the frame as high as its content. */
 export function followHeight(content) {
-  new ResizeObserver(() => {
-    window.parent.postMessage({ type: "demo:height", pixels: Math.ceil(content.getBoundingClientRect().height) }, hostOrigin);
-  }).observe(content);
+  let told = 0;
+  const tell = () => {
+    const pixels = Math.ceil(content.getBoundingClientRect().height);
+    if (pixels === told) return;
+    told = pixels;
+    window.parent.postMessage({ type: "demo:height", pixels }, hostOrigin);
+  };
+  new ResizeObserver(tell).observe(content);
+  // Chromium swallows the size change that comes with a click which opens a window; what made it is seen all the same.
+  new MutationObserver(tell).observe(content, { attributes: true, childList: true, subtree: true });
 }

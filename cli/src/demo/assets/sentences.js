@@ -72,6 +72,9 @@ function connectAction(line) {
   if (line.status === 303 && asked.startsWith("GET ") && asked.includes("/v1/connect/")) {
     return { title: "The connect link was followed", symbol: "link", done: "Ticket consumed: on to the provider with PKCE and a one-time state" };
   }
+  if (line.method === "DELETE" && line.outcome === "not_connected") {
+    return { title: "The account was to be disconnected", symbol: "cut", done: "There was no connection to end" };
+  }
   const known = CONNECT.find(([pattern]) => pattern.test(asked));
   const [, title, symbol, done] = known ?? [null, `Request to ${line.route ?? "an unknown address"}`, "dot", `Answered ${line.status ?? ""}`];
   return { title, symbol, done };
@@ -181,7 +184,7 @@ export function invoked(line) {
   const asked = `${line.method ?? ""} ${line.route ?? ""}`;
   if (/^GET .*\/v1\/callback\//.test(asked)) return "exchange";
   if (/^POST .*\/complete$/.test(asked)) return "complete";
-  return /^DELETE .*\/connections\//.test(asked) ? "revoke" : undefined;
+  return /^DELETE .*\/connections\//.test(asked) && line.outcome !== "not_connected" ? "revoke" : undefined;
 }
 
 /**

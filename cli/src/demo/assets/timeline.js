@@ -68,7 +68,7 @@ function render(story) {
 function adopt(line) {
   const event = invoked(line);
   if (!event) return [];
-  const at = stories.slice(0, 6).findIndex(({ lines: [first] }) => first.function === "custodian" && first.event === event
+  const at = stories.slice(0, 6).findIndex(({ lines: [first, second] }) => !second && first.function === "custodian" && first.event === event
     && Date.parse(line.time) - Date.parse(first.time) <= 2000 + (line.duration_ms ?? 0));
   if (at < 0) return [];
   const [adopted] = stories.splice(at, 1);

@@ -17,4 +17,5 @@ mod importing;
 mod journey;
 mod lambda_events;
 mod params;
+mod proxy;
 mod renewal;

@@ -194,7 +194,7 @@ async fn good_days(story: &mut Story) {
     story.api(&admin, "ourEcho", json!({})).await.expect(200);
     // Redirect mode, to the end.
     let bob = story.jwt("bob", "canary.bob@mail.example", HOST_SECRETS[0]);
-    let completion = story.to_completion(&bob, MINE).await;
+    let completion = story.reach_completion(&bob, MINE).await;
     story.complete(&bob, MINE, &completion).await.expect(200);
     story.api(&bob, "whoAmI", json!({})).await.expect(200);
     let minted = story.command(
@@ -233,7 +233,7 @@ async fn bad_days(story: &mut Story) {
         .await
         .expect(422);
     // The wrong person comes back: the completion is burnt.
-    let completion = story.to_completion(&bob, MINE).await;
+    let completion = story.reach_completion(&bob, MINE).await;
     story.complete(&ada, MINE, &completion).await.expect(403);
     story.complete(&bob, MINE, &completion).await.expect(410);
     // A link that is opened twice; a refused consent; a callback without its cookie, and one that is repeated.

@@ -61,12 +61,15 @@ pub fn run(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+type Reading = JoinHandle<Vec<u8>>;
+
 /// A running `consulate dev`. Killed with its handle.
 pub struct Server {
     child: Child,
     /// Where it answers.
     pub base_url: String,
-    streams: Option<(JoinHandle<Vec<u8>>, JoinHandle<Vec<u8>>)>,
+    /// Standard output and standard error, each read to its end by a thread.
+    streams: Option<(Reading, Reading)>,
 }
 
 /// What a server left behind.

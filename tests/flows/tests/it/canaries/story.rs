@@ -1,8 +1,9 @@
 //! The whole story against a server process, every answer and every address kept under a name.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use consulate_core::clock::Clock;
 use consulate_fakes::provider::{Client, ClientAuthentication, Provider, Settings};
 use consulate_fakes::serve::Served;
 use consulate_flows::browser::{Browser, From};
@@ -108,10 +109,7 @@ impl Story {
 
     /// A caller JWT; it, and its signature alone, are secrets from now on.
     pub fn jwt(&mut self, user: &str, email: &str, secret: &str) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
+        let now = Clock::system().now().seconds();
         let user = json!({"id": user, "primaryEmail": email});
         let jwt = sign(
             &json!({"exp": now + 300, "user": user, "organisation": {"id": "o1"}}),
@@ -314,7 +312,7 @@ impl Story {
     }
 
     /// Redirect mode up to the widget's address: answers the completion, a secret from now on.
-    pub async fn to_completion(&mut self, jwt: &str, auth_key: &str) -> String {
+    pub async fn reach_completion(&mut self, jwt: &str, auth_key: &str) -> String {
         let mut browser = Browser::default();
         let authorize = self.depart(&mut browser, jwt, auth_key, "redirect").await;
         let answer = self.come_back(&mut browser, &authorize, "allow").await;

@@ -149,12 +149,8 @@ async fn my_saas_connects_at_its_own_provider_by_an_administrator() {
     let bundle = fixture("my-saas");
     let report = command(&stack, &["import", &bundle]).await;
     done(&report);
-    assert!(
-        report.text.contains("client_id_placeholder")
-            || report.json["findings"]
-                .to_string()
-                .contains("client_id_placeholder")
-    );
+    let findings = report.json["findings"].to_string();
+    assert!(findings.contains("client_id_placeholder"), "{findings}");
     let passport = "my-saas.my-saas-connector";
     assert_eq!(report.json["passports"][0]["id"], passport);
     let url = authorize_url(&stack, "my-saas", &stack.admin_jwt(), "mySaas").await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use consulate_core::clock::Clock;
-use consulate_core::custody::Answer as Said;
+use consulate_core::custody::{Answer as Said, Event};
 use consulate_fakes::dynamodb::Fault;
 use consulate_fakes::provider::Rotation;
 use consulate_flows::browser::{Browser, From};
@@ -13,8 +13,8 @@ use consulate_flows::stack::Stack;
 use consulate_flows::walk::fragment;
 
 use super::{
-    call, cold, custodian_on, expired, expired_with, refresh_by, refresh_calls, retry_after, row,
-    until,
+    call, cold, custodian_on, expired, expired_with, key_of, refresh_by, refresh_calls,
+    retry_after, row, until,
 };
 
 /// The next writes of a row: the claim is the first, the save the second.
@@ -232,4 +232,24 @@ async fn a_lost_acknowledgement_of_a_held_grant_changes_nothing() {
     let completion = fragment(back.header("location"), "consulate_completion");
     stack.complete(&jwt, MINE, &completion).await.expect(200);
     call(&stack).await.expect(200);
+}
+
+/// What moves the functions' clock moves AWS's with it, or no custodian here would claim anything for long.
+#[tokio::test]
+async fn every_loopback_service_has_the_clock_of_the_functions() {
+    let stack = Stack::start().await;
+    stack.dev.clock.advance_millis(400_000);
+    let foundation = cold(&stack, stack.dev.clock.clone());
+    let close = || foundation.aws.skew().millis().abs() < 2_500;
+    foundation.secrets.get("keys/access").await.unwrap();
+    assert!(close(), "Secrets Manager");
+    let key = key_of(&stack, "ada").await;
+    foundation
+        .custodian()
+        .ask(&Event::Revoke { key: key.clone() })
+        .await
+        .unwrap();
+    assert!(close(), "Lambda");
+    foundation.connections.read(&key, true).await.unwrap();
+    assert!(close(), "DynamoDB");
 }
