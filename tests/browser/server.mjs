@@ -1,7 +1,7 @@
 // The real `consulate dev`, built and started for one file of browser tests, and its widget API as a test asks it directly.
 //
-// May touch: cargo's target folder (an incremental build: a stale binary would test yesterday's code), a data folder of its own
-// under the temporary directory, loopback. Ends the process it started, by its handle.
+// May touch: cargo's target folder (an incremental build, unless CONSULATE_BIN names the binary: a stale one would test
+// yesterday's code), a data folder of its own under the temporary directory, loopback. Ends the process it started, by its handle.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -18,10 +18,9 @@ const CONNECTION = '/v1/widgets/demo/connections/acme';
 
 /** Builds and starts a server on a free port and an empty data folder. The caller stops it. */
 export async function startDev() {
-  const built = spawnSync('cargo', ['build', '--quiet', '--locked', '--package', 'consulate'], { cwd: ROOT, stdio: ['ignore', 2, 2] });
-  if (built.status !== 0) throw new Error('`cargo build --package consulate` failed');
+  const binary = process.env.CONSULATE_BIN ?? build();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'consulate-browser-'));
-  const child = spawn(path.join(TARGET, 'debug', 'consulate'), ['dev', '--port', '0', '--data-dir', dataDir], {
+  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir], {
     cwd: dataDir,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -39,6 +38,12 @@ export async function startDev() {
     await rm(dataDir, { recursive: true, force: true });
     if (status !== 0) throw new Error(`consulate dev ended with ${status}: ${said}`);
   });
+}
+
+function build() {
+  const built = spawnSync('cargo', ['build', '--quiet', '--locked', '--package', 'consulate'], { cwd: ROOT, stdio: ['ignore', 2, 2] });
+  if (built.status !== 0) throw new Error('`cargo build --package consulate` failed');
+  return path.join(TARGET, 'debug', 'consulate');
 }
 
 function readyAddress(child, said) {

@@ -58,6 +58,13 @@ impl Room {
         &self.root
     }
 
+    /// The command as `cargo test` builds it. Tests that start it are told where it lies, so that nobody builds it again with
+    /// other features.
+    pub fn binary(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        self.root.join(target).join("debug/consulate")
+    }
+
     /// Whether outputs are shown as they come, so that a failing one need not be repeated.
     pub fn live(&self) -> bool {
         self.live
@@ -97,6 +104,7 @@ impl Room {
         command
             .env("CARGO_TERM_COLOR", "never")
             .env("NO_COLOR", "1")
+            .env("CONSULATE_BIN", self.binary())
             .env_remove("FORCE_COLOR");
         // What `cargo run` set for this runner is not true for the cargo below it, and build scripts that watch these
         // variables (ring's does) would build again each time the two take turns.

@@ -6,10 +6,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
-/// The binary, built as this test was.
+/// The binary: the one `CONSULATE_BIN` names, else built as this test was.
 pub fn consulate() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("CONSULATE_BIN") {
+            return PathBuf::from(binary);
+        }
         // target/PROFILE/deps/it-…
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().unwrap().parent().unwrap();
@@ -27,6 +30,12 @@ pub fn consulate() -> &'static Path {
             cargo.arg("--release");
         }
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
+        // What cargo set for this test is not true for the build below it, and ring's build script watches these.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CARGO_PKG_") {
+                cargo.env_remove(name);
+            }
+        }
         let built = cargo
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
