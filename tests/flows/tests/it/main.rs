@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::missing_docs_in_private_items,
     missing_docs,
     reason = "a test that cannot go on ends"
