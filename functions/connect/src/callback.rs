@@ -1,8 +1,8 @@
 //! `GET /v1/callback/{passport}`: the browser comes back from the provider (RFC 6749 section 4.1.2, RFC 9207).
 //!
-//! The state is used up first, whatever else is wrong, by one conditional delete. A callback that is not provably of this
-//! browser's own flow is refused with a page and goes no further; one that is ends on a clean address. Either way a flow
-//! whose code was not taken is deleted, and the PKCE verifier with it: there is no second try.
+//! The state is used up first, by one conditional delete, whatever else is wrong with a query that can be read. A callback
+//! that is not provably of this browser's own flow is refused with a page and goes no further; one that is ends on a clean
+//! address.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{self, Path};
