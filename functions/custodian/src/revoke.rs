@@ -76,7 +76,14 @@ impl Run<'_> {
                     .read(key, true)
                     .await
                     .map_err(unavailable)?;
-                break read.ok_or(Answer::Unavailable)?;
+                // Connected anew between the two: that grant is alive, and the claim went with the row it was made on.
+                let same = |row: &Connection| {
+                    row.health == Health::Disconnected && row.grant_id == seen.grant_id
+                };
+                let Some(row) = read.filter(same) else {
+                    return Ok(Answer::Revoked { receipt: None });
+                };
+                break row;
             }
             if Instant::now() >= patience_ends {
                 return Ok(Answer::Revoked {

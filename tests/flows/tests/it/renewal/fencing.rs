@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use consulate_core::custody::{Answer, Event};
+use consulate_fakes::dynamodb::Fault;
 use consulate_fakes::provider::Reply;
 use consulate_flows::bundle::MINE;
 use consulate_flows::stack::Stack;
 use serde_json::json;
 
-use super::{call, disconnect, expired, logged, refresh_calls, row, status, until};
+use super::{call, disconnect, expired, key_of, logged, refresh_calls, row, status, until};
 
 const SLOW: Duration = Duration::from_millis(1_200);
 
@@ -147,4 +149,38 @@ async fn a_refusal_that_comes_after_a_reconnect_harms_nobody() {
     .await;
     assert_eq!(status(&stack).await["status"], "connected");
     call(&stack).await.expect(200);
+}
+
+/// The row is read again once its revocation is claimed; a grant that came between the two is nobody's to revoke.
+#[tokio::test]
+async fn a_reconnect_just_after_a_revocation_was_claimed_keeps_its_grant() {
+    let stack = Stack::start().await;
+    let jwt = stack.connected("ada").await;
+    let key = key_of(&stack, "ada").await;
+    let dev = &stack.dev;
+    let custodian = dev.foundation.custodian();
+    let revoke = Event::Revoke { key: key.clone() };
+    // The passport's definition is in the custodian's memory from here on: the next two reads are of the row.
+    custodian.ask(&revoke).await.unwrap();
+    let connections = &dev.foundation.connections;
+    assert!(connections.disconnect(&key, dev.clock.now()).await.unwrap());
+    let writes = dev.engine.count("UpdateItem");
+    dev.engine.fail_next("GetItem", Fault::Pass);
+    dev.engine.fail_next("GetItem", Fault::Slow(SLOW));
+    let reconnect = async {
+        until("the claim", async || {
+            dev.engine.count("UpdateItem") > writes
+        })
+        .await;
+        tokio::time::sleep(SLOW / 6).await;
+        stack.connect(&jwt, MINE).await;
+    };
+    let (answer, ()) = tokio::join!(custodian.ask(&revoke), reconnect);
+    assert_eq!(answer.unwrap(), Answer::Revoked { receipt: None });
+    let envelope = stack
+        .api(&jwt, "whoAmI", json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(envelope["isSuccess"], true, "{envelope}");
 }
