@@ -1,6 +1,9 @@
 //! PURE. The hot record of a connection, and every judgement about it: fresh, usable, forced, recoverable.
 
+use std::collections::BTreeMap;
+
 use crate::clock::Timestamp;
+use crate::passport::Passport;
 use crate::problem::Reason;
 use crate::table::ConnectionKey;
 
@@ -24,6 +27,10 @@ pub struct Connection {
     pub expires_at: Option<Timestamp>,
     /// How long the access token lived when it was issued, seconds.
     pub lifetime_seconds: Option<i64>,
+    /// When the refresh token ends, where the provider said so.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// What was kept of the token reply: pinned fields, by name.
+    pub fields: BTreeMap<String, String>,
     /// Rises with every stored access token.
     pub version: i64,
     /// Rises with every claim.
@@ -120,10 +127,48 @@ impl Connection {
         }
     }
 
-    /// Whether the access token can be used at `now`. One without expiry always can.
-    pub fn is_fresh(&self, now: Timestamp) -> bool {
+    /// Whether the access token is to be used at `now` rather than renewed. One without expiry always is, unless the
+    /// passport has an interval of its own. What cannot be renewed is used until its margin.
+    pub fn is_fresh(&self, now: Timestamp, passport: &Passport) -> bool {
+        let renewable = self.refresh_token.is_some();
+        let ahead = passport.renew_ahead_seconds.filter(|_| renewable);
+        let margin = ahead.map_or(0, millis).max(self.margin_millis());
+        // A token that lives shorter than that would never be fresh.
+        let margin = match self.lifetime_seconds {
+            Some(lifetime) => margin.min(lifetime.saturating_mul(500)),
+            None => margin,
+        };
+        let interval = passport.refresh_interval_seconds.filter(|_| renewable);
         self.expires_at
-            .is_none_or(|expires_at| now.plus_millis(self.margin_millis()) < expires_at)
+            .is_none_or(|expires_at| now.plus_millis(margin) < expires_at)
+            && interval.is_none_or(|interval| now.since(self.saved_at) < millis(interval))
+    }
+
+    /// Whether the access token has not ended at `now`: good enough where it cannot be renewed at the moment.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    /// By when the person has to consent again whatever is renewed until then: the earliest of what the provider said
+    /// and what is known of its idle and absolute limits. `None` where no end is known.
+    pub fn reauthorise_by(&self, passport: &Passport) -> Option<Timestamp> {
+        if self.refresh_token.is_none() {
+            return self.expires_at;
+        }
+        let after = |since: Timestamp, seconds: Option<u64>| {
+            seconds.map(|seconds| since.plus_millis(millis(seconds)))
+        };
+        // A token that is renewed by presenting itself ends the grant when it ends.
+        let itself = passport.renewal.as_ref().and(self.expires_at);
+        [
+            self.refresh_expires_at,
+            after(self.saved_at, passport.refresh_idle_seconds),
+            after(self.connected_at, passport.refresh_absolute_seconds),
+            itself,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether the record can serve calls under the passport's present configuration.
@@ -162,6 +207,12 @@ impl Connection {
     }
 }
 
+fn millis(seconds: u64) -> i64 {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -179,16 +230,15 @@ pub(crate) mod tests {
             email: None,
         };
         Connection {
-            key: ConnectionKey {
-                passport: "p".into(),
-                owner: OwnerKey::of(&caller, OwnerMode::User),
-            },
+            key: ConnectionKey::new("p", OwnerKey::of(&caller, OwnerMode::User)),
             grant_id: "g1".into(),
             access_token: Some(vec![1]),
             refresh_token: Some(vec![2]),
             fingerprint: Some(vec![3]),
             expires_at: lifetime_seconds.map(|seconds| NOW.plus_seconds(seconds)),
             lifetime_seconds,
+            refresh_expires_at: None,
+            fields: BTreeMap::new(),
             version: 1,
             epoch: 1,
             lease: None,
@@ -213,21 +263,79 @@ pub(crate) mod tests {
     #[test]
     fn an_access_token_is_fresh_until_its_margin() {
         let connection = connection(Some(3_600));
-        assert!(connection.is_fresh(NOW.plus_seconds(3_539)));
-        assert!(!connection.is_fresh(NOW.plus_seconds(3_540)));
+        assert!(connection.is_fresh(NOW.plus_seconds(3_539), &passport()));
+        assert!(!connection.is_fresh(NOW.plus_seconds(3_540), &passport()));
+        assert!(connection.is_alive(NOW.plus_seconds(3_599)));
+        assert!(!connection.is_alive(NOW.plus_seconds(3_600)));
     }
 
     #[test]
     fn an_access_token_without_expiry_stays_fresh() {
-        assert!(connection(None).is_fresh(NOW.plus_seconds(1_000_000_000)));
+        assert!(connection(None).is_fresh(NOW.plus_seconds(1_000_000_000), &passport()));
     }
 
     #[test]
     fn a_clock_five_minutes_fast_only_renews_early_and_one_five_minutes_slow_serves_what_the_margin_allows()
      {
         let connection = connection(Some(3_600));
-        assert!(!connection.is_fresh(NOW.plus_seconds(3_300 + 300)));
-        assert!(connection.is_fresh(NOW.plus_seconds(3_600 - 300)));
+        assert!(!connection.is_fresh(NOW.plus_seconds(3_300 + 300), &passport()));
+        assert!(connection.is_fresh(NOW.plus_seconds(3_600 - 300), &passport()));
+    }
+
+    #[test]
+    fn what_must_be_renewed_while_it_is_good_is_renewed_ahead_but_not_at_once() {
+        let days = 86_400;
+        let mut passport = passport();
+        passport.renew_ahead_seconds = Some(10 * 86_400);
+        let long = connection(Some(60 * days));
+        assert!(long.is_fresh(NOW.plus_seconds(49 * days), &passport));
+        assert!(!long.is_fresh(NOW.plus_seconds(50 * days), &passport));
+        let short = connection(Some(3_600));
+        assert!(short.is_fresh(NOW.plus_seconds(1_799), &passport));
+        assert!(!short.is_fresh(NOW.plus_seconds(1_800), &passport));
+        let mut once = connection(Some(60 * days));
+        once.refresh_token = None;
+        assert!(once.is_fresh(NOW.plus_seconds(59 * days), &passport));
+    }
+
+    #[test]
+    fn a_passports_own_interval_renews_what_has_not_ended() {
+        let mut passport = passport();
+        passport.refresh_interval_seconds = Some(600);
+        for lifetime in [Some(3_600), None] {
+            let connection = connection(lifetime);
+            assert!(connection.is_fresh(NOW.plus_seconds(599), &passport));
+            assert!(!connection.is_fresh(NOW.plus_seconds(600), &passport));
+        }
+    }
+
+    #[test]
+    fn consent_is_due_at_the_earliest_end_that_is_known() {
+        let mut passport = passport();
+        let mut connection = connection(Some(3_600));
+        assert_eq!(connection.reauthorise_by(&passport), None);
+        passport.refresh_absolute_seconds = Some(1_000_000);
+        assert_eq!(
+            connection.reauthorise_by(&passport),
+            Some(NOW.plus_seconds(1_000_000))
+        );
+        passport.refresh_idle_seconds = Some(10_000);
+        connection.saved_at = NOW.plus_seconds(5);
+        assert_eq!(
+            connection.reauthorise_by(&passport),
+            Some(NOW.plus_seconds(10_005))
+        );
+        connection.refresh_expires_at = Some(NOW.plus_seconds(7));
+        assert_eq!(
+            connection.reauthorise_by(&passport),
+            Some(NOW.plus_seconds(7))
+        );
+        connection.refresh_token = None;
+        assert_eq!(connection.reauthorise_by(&passport), connection.expires_at);
+    }
+
+    fn passport() -> Passport {
+        Passport::default()
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Events carry ids, never stored tokens. An event is a hint, the row is the truth: the custodian acts on what it finds.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,13 @@ pub enum Event {
         flow: String,
         /// The authorization code. Passes through once, is never stored.
         code: String,
+    },
+    /// Connect with what the owner typed, in a flow that connect stored for the purpose.
+    SignIn {
+        /// Flow id.
+        flow: String,
+        /// The fields of the passport's credential. They pass through once; what is kept is sealed.
+        typed: BTreeMap<String, String>,
     },
     /// Activate the grant of a flow whose completion was consumed by the right caller.
     Complete {

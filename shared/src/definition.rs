@@ -1,10 +1,10 @@
-//! PURE. What an operator has set up: widgets, hosts and passports, as the functions read them.
+//! PURE. What an operator has set up: widgets and hosts, as the functions read them. Passports: [`crate::passport`].
 //!
 //! The command writes these records (import, `passports add`); the functions only read them. A definition travels as
 //! one JSON document in the `doc` attribute of its item, so that a field can be added without a migration: every
 //! optional field has a default, and an unknown one is ignored.
 //!
-//! Sources: the Appspace advanced guide (bundles, named APIs, passport metadata), RFC 6749, RFC 7009, RFC 9207.
+//! Source: the Appspace advanced guide (bundles, named APIs).
 
 use std::collections::BTreeMap;
 
@@ -148,6 +148,9 @@ pub struct NamedApi {
     /// Scopes the call needs, where the bundle lists them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// The token slot whose token it takes; empty: the one the host of its URL belongs to, else the main one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub token_slot: String,
 }
 
 /// A space of callers somebody vouches for.
@@ -174,130 +177,11 @@ pub enum HostKind {
     Happeo,
 }
 
-/// A provider of the catalogue plus this operator's settings, resolved: the functions never read the catalogue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Passport {
-    /// The passport's id; `{widget}.{name}` for a bundled one.
-    pub id: String,
-    /// Shown to people.
-    pub name: String,
-    /// Catalogue id, or `custom:<name>`.
-    pub provider: String,
-    /// OAuth client id.
-    pub client_id: String,
-    /// How the client authenticates at the token endpoint (RFC 6749 section 2.3).
-    #[serde(default)]
-    pub client_authentication: ClientAuthentication,
-    /// Authorization endpoint.
-    pub authorize_url: String,
-    /// Token endpoint.
-    pub token_url: String,
-    /// Revocation endpoint (RFC 7009), where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revocation_url: Option<String>,
-    /// True where revoking the refresh token ends its access tokens too.
-    #[serde(default)]
-    pub revocation_cascades: bool,
-    /// True where revoking one grant ends every grant of that user and client (Google).
-    #[serde(default)]
-    pub revocation_per_user: bool,
-    /// Called once after connecting, to name the account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Profile>,
-    /// Scopes asked for.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-    /// Joins scopes in the authorize URL.
-    #[serde(default = "one_space")]
-    pub scope_separator: String,
-    /// Why PKCE is left off; `None` sends it (RFC 7636, S256).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pkce_off_because: Option<String>,
-    /// The provider's issuer identifier. When set, a callback without the same `iss` is refused (RFC 9207).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-    /// Fixed extra parameters of the authorize URL.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub authorize_params: BTreeMap<String, String>,
-    /// True where the scopes are repeated when refreshing (Microsoft).
-    #[serde(default)]
-    pub scope_on_refresh: bool,
-    /// What using a refresh token does to it.
-    #[serde(default)]
-    pub refresh_rotation: RefreshRotation,
-    /// Lifetime of an access token, seconds, where the provider's reply does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_lifetime_default_seconds: Option<u64>,
-    /// Hosts a credential of this passport may be sent to: `host` or `host:port`, lower case.
-    pub api_hosts: Vec<String>,
-    /// Query names only the provider or the proxy may set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reserved_params: Vec<String>,
-    /// Whether browser delivery is permitted at all.
-    #[serde(default)]
-    pub browser_delivery: bool,
-}
-
-impl Passport {
-    /// Identifies what a stored grant was made with: a change of client or endpoints means connecting again, a change
-    /// of the client secret does not. Compared on read, so no connection has to be rewritten.
-    pub fn config_version(&self) -> String {
-        let parts = [&self.client_id, &self.authorize_url, &self.token_url];
-        crate::digest::short(parts.iter().map(|part| part.as_bytes()))
-    }
-
-    /// The addresses a client secret of this passport may be sent to.
-    pub fn secret_endpoints(&self) -> Vec<String> {
-        let mut endpoints = vec![self.token_url.clone()];
-        endpoints.extend(self.revocation_url.clone());
-        endpoints
-    }
-}
-
-/// Where an account's name comes from: an address and JSONPaths (RFC 9535) into its answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Called with the new access token as Bearer.
-    pub url: String,
-    /// Path of the account's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id_path: Option<String>,
-    /// Path of the account's e-mail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email_path: Option<String>,
-    /// Path of the account's display name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name_path: Option<String>,
-}
-
-/// Client authentication at the token endpoint (RFC 6749 section 2.3.1). Fixed per passport, never probed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientAuthentication {
-    /// `client_id` and `client_secret` in the form body.
-    #[default]
-    Body,
-    /// HTTP Basic.
-    Basic,
-    /// A public client: `client_id` in the body, no secret.
-    None,
-}
-
-/// What presenting a refresh token does to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefreshRotation {
-    /// It dies on use. The safe reading where nothing is declared.
-    #[default]
-    SingleUse,
-    /// It can be presented again.
-    Reusable,
-}
-
 fn yes() -> bool {
     true
 }
 
-fn one_space() -> String {
-    " ".to_owned()
-}
+pub use crate::passport::{
+    AnswerMatch, ClientAuthentication, Credential, Inject, Passport, PinnedField, PinnedKind,
+    Profile, RefreshRotation, RevocationStyle, Slot, TokenExchange,
+};

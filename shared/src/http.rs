@@ -210,6 +210,12 @@ impl<S: Send + Sync> FromRequest<S> for Bounded {
 /// A JSON object as the request's body.
 pub struct JsonObject(serde_json::Map<String, Value>);
 
+impl From<serde_json::Map<String, Value>> for JsonObject {
+    fn from(members: serde_json::Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for JsonObject {
     type Rejection = Problem;
 

@@ -32,6 +32,7 @@ pub mod http;
 pub mod jwt;
 pub mod log;
 pub mod owner;
+pub mod passport;
 pub mod problem;
 pub mod random;
 pub mod seal;

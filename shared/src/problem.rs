@@ -194,6 +194,12 @@ impl Problem {
             .member("connect", json!({"method": "POST", "href": href}))
     }
 
+    /// The same, for an account that is connected by typing a credential rather than by consenting at the provider.
+    pub fn connect_by_typing(self, widget: &str, auth_key: &str) -> Self {
+        let href = format!("/v1/widgets/{widget}/connections/{auth_key}");
+        self.member("connect", json!({"method": "PUT", "href": href}))
+    }
+
     /// The code.
     pub fn code(&self) -> Code {
         self.code

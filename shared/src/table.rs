@@ -4,14 +4,15 @@
 //!
 //! | `pk` | item | written by |
 //! |---|---|---|
-//! | `REGISTRY` | string sets of every widget, passport and host id | command |
+//! | `REGISTRY` | string sets of every widget, passport, host and own provider id | command |
 //! | `WIDGET#{id}` `PASSPORT#{id}` `HOST#{id}` | `doc`: one JSON document | command |
-//! | `CONNECTION#{passport}#{owner}` | the hot row: sealed tokens, version, lease, health | custodian; connect marks disconnects; proxy `last_used` |
+//! | `PROVIDER#{id}` | `doc`: a catalogue entry of the operator's own; read by the command only | command |
+//! | `CONNECTION#{passport}#{owner}`, `…#{slot}` | the hot row: sealed tokens, version, lease, health | custodian; connect marks disconnects; proxy `last_used` |
 //! | `DETAILS#{passport}#{owner}` | account, scopes, who connected: read by status pages only | custodian |
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
 //! | `FLOW#{id}` | one authorization in progress | connect, custodian |
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -49,22 +50,46 @@ impl<E, R> From<SdkError<E, R>> for Error {
     }
 }
 
-/// Names one connection: a passport for one owner.
+/// Names one token of one connection: a passport for one owner, and the slot, mostly the main one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ConnectionKey {
     /// The passport's id.
     pub passport: String,
     /// The owner.
     pub owner: OwnerKey,
+    /// The token slot; empty is the main one. Each slot has a row of its own: lease, version and health are one token's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub slot: String,
 }
 
 impl ConnectionKey {
-    /// Partition key of the hot row.
-    pub fn pk(&self) -> String {
-        format!("CONNECTION#{}#{}", self.passport, self.owner.as_str())
+    /// The main slot of the connection `owner` has by `passport`.
+    pub fn new(passport: &str, owner: OwnerKey) -> Self {
+        Self {
+            passport: passport.to_owned(),
+            owner,
+            slot: String::new(),
+        }
     }
 
-    /// Partition key of the details.
+    /// Another slot of the same connection.
+    pub fn in_slot(&self, slot: &str) -> Self {
+        Self {
+            slot: slot.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Partition key of the hot row.
+    pub fn pk(&self) -> String {
+        let main = format!("CONNECTION#{}#{}", self.passport, self.owner.as_str());
+        match self.slot.as_str() {
+            "" => main,
+            slot => format!("{main}#{slot}"),
+        }
+    }
+
+    /// Partition key of the details, which all slots share.
     pub fn details_pk(&self) -> String {
         format!("DETAILS#{}#{}", self.passport, self.owner.as_str())
     }
@@ -78,6 +103,11 @@ pub fn widget_pk(id: &str) -> String {
 /// Partition key of a passport's definition.
 pub fn passport_pk(id: &str) -> String {
     format!("PASSPORT#{id}")
+}
+
+/// Partition key of a catalogue entry of the operator's own.
+pub fn provider_pk(id: &str) -> String {
+    format!("PROVIDER#{id}")
 }
 
 /// Partition key of a host's definition.
@@ -144,6 +174,25 @@ pub fn opt_b(item: &Item, name: &str) -> Option<Vec<u8>> {
     item.get(name)
         .and_then(|value| value.as_b().ok())
         .map(|blob| blob.as_ref().to_vec())
+}
+
+/// A map of strings.
+pub fn map_s<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> AttributeValue {
+    let pairs = pairs.into_iter();
+    AttributeValue::M(
+        pairs
+            .map(|(name, value)| (name.clone(), s(value)))
+            .collect(),
+    )
+}
+
+/// Reads a map of strings; absent means empty.
+pub fn read_map_s(item: &Item, name: &str) -> BTreeMap<String, String> {
+    let pairs = item.get(name).and_then(|value| value.as_m().ok());
+    let pairs = pairs.into_iter().flatten();
+    pairs
+        .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
+        .collect()
 }
 
 /// Reads a list of strings; absent means empty.

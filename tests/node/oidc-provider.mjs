@@ -4,7 +4,7 @@
 //
 //   node tests/node/oidc-provider.mjs [PORT] [API_PORT]      0 or absent: a free port
 //   OIDC_CONFIG   JSON: {"clients":[{"client_id","client_secret"?,"redirect_uris",
-//                        "token_endpoint_auth_method":"client_secret_basic|client_secret_post|none"}],
+//                        "token_endpoint_auth_method":"client_secret_basic|client_secret_post|private_key_jwt|none", "jwks"?}],
 //                        "access_token_ttl"?: seconds (12), "refresh_token_ttl"?: seconds (3600)}
 //                 Without "clients", one line of standard input brings them, as a JSON list: who needs this provider's address to
 //                 have a redirect URI of its own registers afterwards. Until then the issuer answers 503.

@@ -1,11 +1,14 @@
 //! PURE. Which addresses a bundle may name: API URLs with placeholders, endpoints, origins, hosts.
 //!
 //! Plain http is accepted for loopback only: for origins and return addresses (RFC 8252 section 7.3), and for API URLs
-//! and endpoints where a `consulate dev` server allows that very host and port.
+//! and endpoints where a `consulate dev` server allows that very host and port. Private addresses are refused in every
+//! spelling (the URL standard reads `0x7f.1`, `2130706433` and `127.0.0.1` alike), as are names that never leave a
+//! machine or a house. What a public name resolves to is judged when a connection is opened.
 
 use std::net::IpAddr;
 
-use consulate_core::egress::LoopbackExceptions;
+use consulate_core::egress::{LoopbackExceptions, is_public};
+use consulate_core::passport::host_matches;
 use url::{Host, Url};
 
 /// Why an address is refused.
@@ -35,20 +38,78 @@ fn invalid() -> Fault {
     )
 }
 
-/// Judges the URL of a named API, placeholders included; answers the host as `api_hosts` writes it.
-pub(super) fn api_url(text: &str, exceptions: &LoopbackExceptions) -> Result<String, Fault> {
-    let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
+/// Names that never leave a machine or a house (RFC 6761, RFC 6762, RFC 8375, and the reserved `.internal`).
+const PRIVATE_NAMES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
+
+/// Where the requests of a named API go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// To this host, as `api_hosts` writes it.
+    Host(String),
+    /// To a host that a field of the connection is, or a part of. What follows its last placeholder is written out.
+    Connection(String),
+}
+
+/// Judges the URL of a named API, placeholders included.
+pub(super) fn api_url(text: &str, exceptions: &LoopbackExceptions) -> Result<Target, Fault> {
+    if let Some((name, _)) = text.strip_prefix('{').and_then(|text| text.split_once('}'))
+        && is_connection(name)
+    {
+        clean(text, false)?;
+        return Ok(Target::Connection(String::new()));
+    }
+    let (scheme, rest) = text
+        .split_once("://")
+        .ok_or_else(|| match text.starts_with('{') {
+            true => misplaced(),
+            false => invalid(),
+        })?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if scheme.contains(['{', '}']) || authority.contains(['{', '}']) {
-        return Err(fault(
-            "url_placeholder",
-            "has a placeholder in its scheme, host or port",
-            "Write the host out: a caller must never choose where a credential goes.",
-        ));
+    if scheme.contains(['{', '}']) {
+        return Err(misplaced());
+    }
+    if authority.contains(['{', '}']) {
+        return connection_host(text, scheme, authority);
     }
     let origin = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| invalid())?;
     judge(text, &origin, authority.contains('@'), exceptions)?;
-    Ok(host(&origin))
+    Ok(Target::Host(host(&origin)))
+}
+
+fn is_connection(name: &str) -> bool {
+    name.starts_with("connection.")
+}
+
+fn misplaced() -> Fault {
+    fault(
+        "url_placeholder",
+        "has a placeholder in its scheme, host or port",
+        "Write the host out, or take it from {connection.KEY.FIELD}: a caller must never choose where a credential goes.",
+    )
+}
+
+/// Judges a host that a field of the connection is a part of; its exact shape is the template's to judge.
+fn connection_host(text: &str, scheme: &str, authority: &str) -> Result<Target, Fault> {
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !port.contains('}') => (name, port),
+        _ => (authority, ""),
+    };
+    let mut rest = name;
+    while let Some((before, opened)) = rest.split_once('{') {
+        let (inner, after) = opened.split_once('}').ok_or_else(misplaced)?;
+        if !is_connection(inner) || before.contains('}') {
+            return Err(misplaced());
+        }
+        rest = after;
+    }
+    if rest.contains('}') || port.contains('{') {
+        return Err(misplaced());
+    }
+    clean(text, authority.contains('@'))?;
+    if scheme != "https" {
+        return Err(not_https());
+    }
+    Ok(Target::Connection(rest.to_ascii_lowercase()))
 }
 
 /// Judges an endpoint of a passport: no placeholder anywhere.
@@ -110,9 +171,29 @@ pub(super) fn api_host(text: &str) -> Result<String, Fault> {
     {
         return Err(refused());
     }
-    Url::parse(&format!("https://{text}/"))
-        .map(|url| host(&url))
-        .map_err(|_| refused())
+    let url = Url::parse(&format!("https://{text}/")).map_err(|_| refused())?;
+    public(&url)?;
+    Ok(host(&url))
+}
+
+/// An entry of `host_patterns`: `*.` and a plain DNS name of two labels or more, in lower case.
+pub(super) fn host_pattern(text: &str) -> Result<String, Fault> {
+    let refused = || {
+        fault(
+            "host_pattern_invalid",
+            "is not a pattern of hosts",
+            "Write *. and the provider's own domain, such as *.example.com: no other *, no port, no path.",
+        )
+    };
+    let pattern = text.to_ascii_lowercase();
+    let suffix = pattern.strip_prefix("*.").ok_or_else(refused)?;
+    // The functions' own reading of a name: plain labels before the suffix of a pattern.
+    if !suffix.contains('.') || !host_matches("*.test", &format!("{suffix}.test")) {
+        return Err(refused());
+    }
+    let url = Url::parse(&format!("https://{suffix}/")).map_err(|_| refused())?;
+    public(&url)?;
+    Ok(pattern)
 }
 
 /// The host of `url` as `api_hosts` writes it: the port is left out where it is the scheme's own.
@@ -131,20 +212,51 @@ fn judge(
     exceptions: &LoopbackExceptions,
 ) -> Result<(), Fault> {
     clean(text, userinfo)?;
-    let allowed = url.scheme() == "http"
+    let allowed = matches!(url.scheme(), "http" | "https")
         && url
             .host_str()
             .zip(url.port_or_known_default())
             .is_some_and(|(name, port)| exceptions.allow(name.trim_matches(['[', ']']), port));
-    if url.scheme() != "https" && !allowed {
-        return Err(fault(
-            "url_not_https",
-            "does not begin with https://",
-            "Use https. Plain http is accepted only for a loopback address that `consulate dev --allow HOST:PORT` names.",
-        ));
+    if allowed {
+        return Ok(());
+    }
+    if url.scheme() != "https" {
+        return Err(not_https());
     }
     if url.host_str().unwrap_or_default().is_empty() {
         return Err(invalid());
+    }
+    public(url)
+}
+
+fn not_https() -> Fault {
+    fault(
+        "url_not_https",
+        "does not begin with https://",
+        "Use https. Plain http is accepted only for a loopback address that `consulate dev --allow HOST:PORT` names.",
+    )
+}
+
+/// Whether the host of `url` may be a public one. The parser has read every notation of an address.
+fn public(url: &Url) -> Result<(), Fault> {
+    let is_private = match url.host() {
+        Some(Host::Ipv4(address)) => !is_public(address.into()),
+        Some(Host::Ipv6(address)) => !is_public(address.into()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            PRIVATE_NAMES.iter().any(|private| {
+                name.strip_suffix(private)
+                    .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            })
+        }
+        None => false,
+    };
+    if is_private {
+        return Err(fault(
+            "url_private",
+            "names a private address",
+            "Name a public host: credentials are sent to no address inside a network.",
+        ));
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::io::Cursor;
 
 use zip::ZipArchive;
 
+use super::contents;
 use super::source::{
-    CONSULATE, Error, LARGEST_FILE, LARGEST_TOTAL, MOST_ENTRIES, SCHEMA, Source, always_read,
-    bounded, inside,
+    CONSULATE, Depth, Error, LARGEST_DEFINITION, LARGEST_FILE, LARGEST_TOTAL, MOST_ENTRIES, SCHEMA,
+    Source, always_read, bounded, inside,
 };
 
 /// What an archive on a Mac carries besides the files.
@@ -21,7 +22,7 @@ const END_RECORD_TOTAL: usize = 10;
 type Archive<'b> = ZipArchive<Cursor<&'b [u8]>>;
 
 /// Reads the bundle in `bytes`; `shown` names the archive in errors.
-pub(super) fn read(bytes: &[u8], shown: &str) -> Result<Source, Error> {
+pub(super) fn read(bytes: &[u8], shown: &str, depth: Depth) -> Result<Source, Error> {
     let mut archive =
         ZipArchive::new(Cursor::new(bytes)).map_err(|error| Error::unreadable(shown, error))?;
     let too_many = || Error::TooLarge {
@@ -40,8 +41,10 @@ pub(super) fn read(bytes: &[u8], shown: &str) -> Result<Source, Error> {
     })?;
 
     let mut source = Source::default();
+    source.nested = prefix.strip_suffix('/').map(str::to_owned);
     for (name, index) in under(&entries, &prefix).filter(|(name, _)| always_read(name)) {
-        source.add(name.to_owned(), inflate(&mut archive, index, name)?)?;
+        let inflated = inflate(&mut archive, index, name, LARGEST_DEFINITION)?;
+        source.add(name.to_owned(), inflated)?;
     }
     let named = source
         .named_passport()
@@ -49,8 +52,15 @@ pub(super) fn read(bytes: &[u8], shown: &str) -> Result<Source, Error> {
     if let Some((name, index)) =
         named.and_then(|name| Some((name.clone(), *entries.get(&format!("{prefix}{name}"))?)))
     {
-        let inflated = inflate(&mut archive, index, &name)?;
+        let inflated = inflate(&mut archive, index, &name, LARGEST_DEFINITION)?;
         source.add(name, inflated)?;
+    }
+    for (name, index) in under(&entries, &prefix) {
+        if depth == Depth::Code && contents::is_code(name) && contents::refused(name).is_none() {
+            let inflated = inflate(&mut archive, index, name, LARGEST_FILE)?;
+            source.add(name.to_owned(), inflated)?;
+        }
+        source.note(name.to_owned());
     }
     Ok(source)
 }
@@ -116,11 +126,16 @@ fn under<'e>(
         .filter_map(move |(path, index)| Some((path.strip_prefix(prefix)?, *index)))
 }
 
-fn inflate(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<Vec<u8>, Error> {
+fn inflate(
+    archive: &mut Archive<'_>,
+    index: usize,
+    name: &str,
+    limit: u64,
+) -> Result<Vec<u8>, Error> {
     let entry = archive
         .by_index(index)
         .map_err(|error| Error::unreadable(name, error))?;
-    bounded(entry, LARGEST_FILE, name)
+    bounded(entry, limit, name)
 }
 
 /// How many entries the end record states; the reader itself keeps one of two entries with the same name.

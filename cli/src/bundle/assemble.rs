@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
 
+use super::address::Target;
 use super::bind::{self, Bound, Terms};
 use super::bundled;
+use super::call;
 use super::consulate_file::{ApiSettings, ConsulateFile};
 use super::finding::{Findings, Place};
 use super::id::{self, ID_RULE};
+use super::near::did_you_mean;
 use super::passport_file::BundledFile;
 use super::schema::Schema;
 use super::source::{CONSULATE, SCHEMA};
@@ -35,8 +38,8 @@ pub(super) fn assemble(
         bundled,
     } = files;
     let widget = widget_id(options, &consulate, findings);
-    // The rest is judged even without an id, so that every error is found at once.
-    let widget_id = widget.clone().unwrap_or_default();
+    // The rest is judged even without an id, so that every error is found at once. No id is spelled like this.
+    let widget_id = widget.clone().unwrap_or_else(|| "WIDGET".to_owned());
     let own = bundled.as_ref().map(|file| {
         (
             file.name.clone(),
@@ -46,6 +49,10 @@ pub(super) fn assemble(
     judge_names(&schema, &consulate, options, findings);
     judge_passport_settings(&consulate, own.as_ref(), findings);
 
+    let settings = own
+        .as_ref()
+        .and_then(|(name, _)| consulate.passports.remove(name))
+        .unwrap_or_default();
     let terms = Terms {
         binds: &options.binds,
         consulate: &consulate,
@@ -58,23 +65,12 @@ pub(super) fn assemble(
         .map(|declared| bind::bind(declared, &terms, findings))
         .collect();
     let own_id = own.as_ref().map(|(_, id)| id.as_str());
-    judge_apis(&schema, &bound, own_id, findings);
-    let flag_bindings = bound
-        .iter()
-        .filter(|bound| bound.by_flag)
-        .map(|bound| bound.record.auth_key.clone())
-        .collect();
-    let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
-    warn_gaps(&consulate, &authentications, findings);
-
-    let mut passports = Vec::new();
-    let mut secrets = Vec::new();
+    let mut bundle = None;
     if let Some((file, id)) = bundled.zip(own_id) {
-        let settings = consulate.passports.remove(&file.name).unwrap_or_default();
-        let keys: Vec<&str> = authentications
+        let keys: Vec<&str> = bound
             .iter()
-            .filter(|authentication| authentication.passport.as_deref() == Some(id))
-            .map(|authentication| authentication.auth_key.as_str())
+            .filter(|bound| bound.record.passport.as_deref() == Some(id))
+            .map(|bound| bound.record.auth_key.as_str())
             .collect();
         if keys.is_empty() {
             findings.warning(
@@ -88,10 +84,34 @@ pub(super) fn assemble(
             .apis
             .iter()
             .filter(|api| keys.contains(&api.api.authentication_key.as_str()))
-            .filter_map(|api| api.host.clone());
-        let (passport, secret) = bundled::passport(file, id, settings, hosts.collect(), findings);
-        passports.push(passport);
-        secrets.extend(secret);
+            .filter_map(|api| match &api.target {
+                Some(Target::Host(host)) => Some(host.clone()),
+                Some(Target::Connection(_)) | None => None,
+            });
+        bundle = bundled::passport(file, id, settings, hosts.collect(), catalogue, findings);
+    }
+    let passport = bundle.as_ref().map(|bundle| &bundle.passport);
+    call::judge(
+        &schema.apis,
+        &bound,
+        own_id,
+        passport,
+        &consulate.apis,
+        findings,
+    );
+    let flag_bindings = bound
+        .iter()
+        .filter(|bound| bound.by_flag)
+        .map(|bound| bound.record.auth_key.clone())
+        .collect();
+    let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
+    warn_gaps(&consulate, &authentications, findings);
+
+    let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(bundle) = bundle {
+        passports.push(bundle.passport);
+        secrets.extend(bundle.secret);
+        notes.extend(bundle.note);
     }
     let apis = schema
         .apis
@@ -119,6 +139,7 @@ pub(super) fn assemble(
         passports,
         secrets,
         flag_bindings,
+        notes,
         findings: Vec::new(),
     })
 }
@@ -181,7 +202,10 @@ fn judge_names(
             "authentication_unknown",
             place,
             format!("schema.json has no authentication \"{key}\""),
-            "Use an authKey of schema.json.",
+            format!(
+                "Use an authKey of schema.json.{}",
+                did_you_mean(key, keys.iter().copied())
+            ),
         );
     }
     for (name, settings) in &consulate.apis {
@@ -194,7 +218,10 @@ fn judge_names(
                 "api_unknown",
                 settings.place.clone(),
                 format!("schema.json has no API \"{name}\""),
-                "Use a name of authenticatedApis in schema.json.",
+                format!(
+                    "Use a name of authenticatedApis in schema.json.{}",
+                    did_you_mean(name, schema.apis.iter().map(|api| api.api.name.as_str()))
+                ),
             );
         }
     }
@@ -222,45 +249,6 @@ fn judge_passport_settings(
                             .to_owned()
                     },
                     |(own, _)| format!("Name the bundled passport: \"{own}\"."),
-                ),
-            );
-        }
-    }
-}
-
-/// Every API belongs to a declared authentication, and a built-in passport's credential stays with its provider.
-fn judge_apis(schema: &Schema, bound: &[Bound<'_>], own: Option<&str>, findings: &mut Findings) {
-    for declared in schema
-        .apis
-        .iter()
-        .filter(|declared| !declared.api.authentication_key.is_empty())
-    {
-        let key = &declared.api.authentication_key;
-        let Some(authentication) = bound.iter().find(|bound| bound.record.auth_key == *key) else {
-            findings.error(
-                "authentication_key_dangling",
-                declared.key_place.clone(),
-                format!("the API \"{}\" has the authenticationKey \"{key}\", which is no authKey", declared.api.name),
-                "Verify authenticationKey in authenticatedApis matches an authKey in authentications.",
-            );
-            continue;
-        };
-        let bundled = own.is_some() && authentication.record.passport.as_deref() == own;
-        let (Some(entry), Some(host), false) = (authentication.entry, &declared.host, bundled)
-        else {
-            continue;
-        };
-        if !entry.api_hosts.contains(host) {
-            findings.error(
-                "api_host_foreign",
-                declared.url_place.clone(),
-                format!(
-                    "the API \"{}\" calls {host}, which is no host of {}",
-                    declared.api.name, entry.name
-                ),
-                format!(
-                    "Call one of: {}. For another service, bundle a passport.",
-                    entry.api_hosts.join(", ")
                 ),
             );
         }
@@ -309,6 +297,7 @@ fn with_settings(mut api: NamedApi, by_name: &BTreeMap<String, ApiSettings>) -> 
     if let Some(settings) = by_name.get(&api.name) {
         api.scopes.clone_from(&settings.scopes);
         api.idempotent = settings.idempotent;
+        api.token_slot = settings.token_slot.clone().unwrap_or_default();
     }
     api
 }

@@ -8,6 +8,7 @@ use consulate_core::definition::{Authentication, Delivery, OwnerMode};
 use super::consulate_file::{AuthenticationSettings, ConsulateFile};
 use super::finding::{Findings, Place};
 use super::id::{ID_RULE, is_id};
+use super::inherit::retired;
 use super::schema::DeclaredAuthentication;
 use super::source::CONSULATE;
 use crate::catalogue::{Catalogue, Entry};
@@ -124,8 +125,13 @@ fn provider<'t>(
     };
     let Some(name) = named.strip_prefix(PREFIX) else {
         let entry = terms.catalogue.get(named);
-        if entry.is_none() {
-            unknown_provider(named, terms, declared.provider_place.clone(), findings);
+        match entry.map(|entry| (entry, entry.retired())) {
+            None => unknown_provider(named, terms, declared.provider_place.clone(), findings),
+            Some((entry, Some(reason))) => {
+                retired(entry, reason, declared.provider_place.clone(), findings);
+                return (Err(()), None, None);
+            }
+            Some((_, None)) => {}
         }
         return (entry.map(|entry| entry.id.clone()).ok_or(()), entry, None);
     };

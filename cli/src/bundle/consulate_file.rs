@@ -65,6 +65,8 @@ pub(super) struct ApiSettings {
     pub scopes: Vec<String>,
     /// True where a repeated call does no harm.
     pub idempotent: bool,
+    /// The token slot whose token it takes.
+    pub token_slot: Option<String>,
 }
 
 const OWNERS: [(&str, OwnerMode); 2] = [
@@ -265,6 +267,9 @@ fn api(entry: &Object<'_>, place: Place, findings: &mut Findings) -> ApiSettings
         place,
         scopes: strings(entry, "scopes", findings).unwrap_or_default(),
         idempotent: entry.boolean("idempotent", findings).unwrap_or_default(),
+        token_slot: entry
+            .string("token_slot", findings)
+            .filter(|slot| !slot.is_empty()),
     };
     entry.warn_unknown(&[], findings);
     settings

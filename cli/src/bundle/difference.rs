@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use consulate_core::definition::{Admin, Delivery, Host, OwnerMode, Passport, Widget};
+use consulate_core::definition::{
+    Admin, Credential, Delivery, Host, Inject, OwnerMode, Passport, PinnedKind, TokenExchange,
+    Widget,
+};
 
 use super::Import;
 
@@ -150,17 +153,78 @@ fn passport_differences(
         Some(browser(before)),
         Some(browser(after)),
     );
-    if after
-        .api_hosts
-        .iter()
-        .any(|host| !before.api_hosts.contains(host))
-    {
-        field(
-            "api_hosts",
-            Some(&show(&before.api_hosts)),
-            Some(&show(&after.api_hosts)),
-        );
+    let exchange =
+        |exchange: &Option<TokenExchange>| exchange.as_ref().map(|exchange| exchange.url.clone());
+    field(
+        "long_lived address",
+        exchange(&before.long_lived).as_deref(),
+        exchange(&after.long_lived).as_deref(),
+    );
+    field(
+        "renewal address",
+        exchange(&before.renewal).as_deref(),
+        exchange(&after.renewal).as_deref(),
+    );
+    field(
+        "credential",
+        Some(show_credential(before.credential)),
+        Some(show_credential(after.credential)),
+    );
+    field(
+        "inject",
+        Some(&show_inject(&before.inject)),
+        Some(&show_inject(&after.inject)),
+    );
+    // What is kept of a reply can become a host.
+    field(
+        "pinned",
+        Some(&show(&pinned(before))),
+        Some(&show(&pinned(after))),
+    );
+    for (name, before, after) in [
+        ("api_hosts", &before.api_hosts, &after.api_hosts),
+        ("host_patterns", &before.host_patterns, &after.host_patterns),
+    ] {
+        if after.iter().any(|host| !before.contains(host)) {
+            field(name, Some(&show(before)), Some(&show(after)));
+        }
     }
+}
+
+fn show_credential(credential: Credential) -> &'static str {
+    match credential {
+        Credential::Oauth2 => "oauth2",
+        Credential::ClientCredentials => "client_credentials",
+        Credential::ApiKey => "api_key",
+        Credential::Basic => "basic",
+        Credential::PersonalAccessToken => "personal_access_token",
+    }
+}
+
+fn show_inject(inject: &Inject) -> String {
+    match inject {
+        Inject::Header {
+            header,
+            scheme: Some(scheme),
+        } => format!("{header}: {scheme}"),
+        Inject::Header {
+            header,
+            scheme: None,
+        } => header.clone(),
+        Inject::Query { query } => format!("query parameter {query}"),
+    }
+}
+
+fn pinned(passport: &Passport) -> Vec<String> {
+    let shown = |kind| match kind {
+        PinnedKind::Text => "",
+        PinnedKind::Origin => " as origin",
+    };
+    let fields = passport
+        .pinned
+        .iter()
+        .map(|field| format!("{} at {}{}", field.name, field.at, shown(field.kind)));
+    fields.collect()
 }
 
 /// A set in its one spelling: order and repetition make no difference.

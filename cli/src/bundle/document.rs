@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::finding::{Findings, Place};
 use super::json;
+use super::near::did_you_mean;
 
 /// One parsed file.
 #[derive(Debug)]
@@ -181,6 +182,47 @@ impl<'d> Object<'d> {
         self.typed(key, "a whole number", findings, Value::as_u64)
     }
 
+    /// A whole number, or a text that is one: a form may have exported it.
+    pub fn number_or_text(&self, key: &str, findings: &mut Findings) -> Option<u64> {
+        self.typed(key, "a whole number", findings, |value| {
+            let text = value.as_str().map(str::trim);
+            value.as_u64().or_else(|| text?.parse().ok())
+        })
+    }
+
+    /// A boolean, or a text that is one: a form may have exported it.
+    pub fn boolean_or_text(&self, key: &str, findings: &mut Findings) -> Option<bool> {
+        self.typed(key, "true or false", findings, |value| {
+            let text = value.as_str().map(|text| text.trim().to_ascii_lowercase());
+            value.as_bool().or_else(|| text?.parse().ok())
+        })
+    }
+
+    /// The one of several spellings of a field that is there, the first of `names` where none is. Two that say different
+    /// things are a finding.
+    pub fn spelling(&self, names: &[&'static str], findings: &mut Findings) -> &'static str {
+        let mut present = names.iter().filter(|name| self.value(name).is_some());
+        let Some(first) = present.next() else {
+            return names.first().copied().unwrap_or_default();
+        };
+        for other in present.filter(|other| self.map.get(**other) != self.map.get(*first)) {
+            findings.error(
+                "field_twice",
+                self.place(other),
+                format!(
+                    "{} and {} mean the same field and say different things",
+                    self.path_of(first),
+                    self.path_of(other)
+                ),
+                format!(
+                    "Keep one of the two; \"{}\" is its name.",
+                    names.first().unwrap_or(first)
+                ),
+            );
+        }
+        first
+    }
+
     /// An object.
     pub fn object(&self, key: &str, findings: &mut Findings) -> Option<Object<'d>> {
         let map = self.typed(key, "an object", findings, Value::as_object)?;
@@ -240,8 +282,14 @@ impl<'d> Object<'d> {
 
     /// Warns about every field nobody asked for and `known` does not name.
     pub fn warn_unknown(&self, known: &[&str], findings: &mut Findings) {
+        let asked = self.asked.borrow();
         for key in self.keys() {
-            if !known.contains(&key) && !self.asked.borrow().contains(key) {
+            if !known.contains(&key) && !asked.contains(key) {
+                let all = known
+                    .iter()
+                    .copied()
+                    .chain(asked.iter().map(String::as_str));
+                let meant = did_you_mean(key, all.filter(|name| !self.has(name)));
                 findings.warning(
                     "field_unknown",
                     self.place(key),
@@ -249,7 +297,9 @@ impl<'d> Object<'d> {
                         "{} is not a field Consulate knows; it has no effect",
                         self.path_of(key)
                     ),
-                    "Check the spelling, or ignore this if another system reads the field.",
+                    format!(
+                        "Check the spelling, or ignore this if another system reads the field.{meant}"
+                    ),
                 );
             }
         }

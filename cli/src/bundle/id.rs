@@ -26,6 +26,16 @@ pub(super) fn is_passport_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// `text` as the Console makes an id of a display name: lower case, a hyphen for whatever is neither letter nor digit.
+pub(super) fn kebab(text: &str) -> String {
+    let words: Vec<String> = text
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    words.join("-")
+}
+
 /// The id of the passport that `widget` bundles under `name`.
 pub(super) fn bundled_passport(widget: &str, name: &str) -> String {
     format!("{widget}.{name}")

@@ -3,26 +3,41 @@
 //! [`Source::read`] is the only part that touches anything (the file system, reading). The rest is pure, and finds every
 //! error of a bundle in one go. Nothing here knows what an earlier import left except [`differences`].
 //!
-//! One file per thing judged: `source` and `archive` (files), `json` and `document` (JSON with lines), `schema`,
-//! `named_api`, `passport_file`, `consulate_file`, `passport_settings` (what the files say), `address` and `id`
-//! (spellings), `bind`, `bundled` and `assemble` (cross-checks, records), `difference` (what a later import changes), `finding`.
+//! One file per thing judged: `source` over `folder` and `archive` (files), `json` and `document` (JSON with lines),
+//! `schema`, `named_api`, `passport_file` with `oauth_metadata`, `consulate_file`, `passport_settings` with
+//! `answer_settings` (what the files say), `address`, `id`, `near` and `placeholder` (spellings), `named_passport`, `bind`,
+//! `inherit`, `bundled`, `call` and `assemble` (cross-checks, records), `difference` (what a later import changes),
+//! `finding`. For `lint` also `lint`, `code` and `page` (the widget's own code); for `pack` also `pack` and `contents`.
 //!
 //! Source: the Appspace advanced guide on passports.
 
 mod address;
+mod answer_settings;
 mod archive;
 mod assemble;
 mod bind;
 mod bundled;
+mod call;
+mod code;
 mod consulate_file;
+mod contents;
 mod difference;
 mod document;
 mod finding;
+mod folder;
 mod id;
+mod inherit;
 mod json;
+mod lint;
 mod named_api;
+mod named_passport;
+mod near;
+mod oauth_metadata;
+pub mod pack;
+mod page;
 mod passport_file;
 mod passport_settings;
+mod placeholder;
 mod schema;
 mod source;
 
@@ -35,6 +50,7 @@ use consulate_core::secret::SecretText;
 pub use difference::{Stored, differences, keep_bindings};
 pub use finding::{Finding, Severity};
 pub use id::{ID_RULE, is_id};
+pub use lint::lint;
 pub use source::{Error, Source};
 
 use crate::catalogue::Catalogue;
@@ -67,6 +83,8 @@ pub struct Import {
     pub secrets: Vec<BundledSecret>,
     /// authKeys that were bound by flag.
     pub flag_bindings: BTreeSet<String>,
+    /// What the operator may want to know, and nothing to be done about.
+    pub notes: Vec<String>,
     /// Warnings: gaps the operator should know of.
     pub findings: Vec<Finding>,
 }
@@ -90,8 +108,12 @@ pub fn import(
     let import = judge(source, options, catalogue, &mut findings);
     match import {
         Some(mut import) if findings.errors() == 0 => {
-            if let Some(finding) = too_large_to_store(&import.widget) {
+            if let Some(finding) = too_large_to_store(&import) {
                 return Err(vec![finding]);
+            }
+            if source.beside {
+                let note = "consulate.json was read from beside the archive, which holds none.";
+                import.notes.push(note.to_owned());
             }
             import.findings = findings.into_vec();
             Ok(import)
@@ -101,20 +123,28 @@ pub fn import(
 }
 
 /// A record is one DynamoDB item of at most 400 KB, attribute names included.
-fn too_large_to_store(widget: &Widget) -> Option<Finding> {
+fn too_large_to_store(import: &Import) -> Option<Finding> {
     const LARGEST_RECORD: usize = 390_000;
-    let size = serde_json::to_vec(widget).map_or(usize::MAX, |document| document.len());
-    (size > LARGEST_RECORD).then(|| {
-        let message = "the widget's definition is larger than a table item can be (400 KB)";
-        let cure = "Take out APIs and static bodies the widget does not use.";
-        Finding::new(
-            "definition_too_large",
-            Severity::Error,
-            Place::file(SCHEMA),
-            message,
-            cure,
-        )
-    })
+    let fits = |size: usize| size <= LARGEST_RECORD;
+    let size = |text: serde_json::Result<Vec<u8>>| text.map_or(usize::MAX, |text| text.len());
+    let (what, file) = if !fits(size(serde_json::to_vec(&import.widget))) {
+        ("the widget's definition", SCHEMA)
+    } else if !import
+        .passports
+        .iter()
+        .all(|passport| fits(size(serde_json::to_vec(passport))))
+    {
+        ("the bundled passport", CONSULATE)
+    } else {
+        return None;
+    };
+    Some(Finding::new(
+        "definition_too_large",
+        Severity::Error,
+        Place::file(file),
+        &format!("{what} is larger than a table item can be (400 KB)"),
+        "Take out APIs, static bodies and lists the widget does not use.",
+    ))
 }
 
 fn judge(
@@ -145,46 +175,13 @@ fn judge(
         None => Some(consulate_file::ConsulateFile::default()),
     };
     let schema = schema?;
-    let bundled = passport(source, &schema, &exceptions, findings);
+    let bundled = named_passport::read(source, &schema, &exceptions, findings);
     let files = Files {
         schema,
         consulate: consulate?,
         bundled,
     };
     assemble::assemble(files, options, catalogue, findings)
-}
-
-/// The passport file that `schema.json` names; others in the folder have no effect.
-fn passport(
-    source: &Source,
-    schema: &schema::Schema,
-    exceptions: &LoopbackExceptions,
-    findings: &mut Findings,
-) -> Option<passport_file::BundledFile> {
-    let named = schema.passport.as_ref();
-    for path in source
-        .passport_files()
-        .filter(|path| named.is_none_or(|(named, _)| named != path))
-    {
-        findings.warning(
-            "passport_file_unused",
-            Place::file(path),
-            format!("schema.json does not name {path}; it has no effect"),
-            "Name it in passport.filePath of schema.json, or take it out.",
-        );
-    }
-    let (path, place) = named?;
-    let Some(bytes) = source.file(path) else {
-        findings.error(
-            "passport_file_missing",
-            place.clone(),
-            format!("schema.json names {path}, which is not in the bundle"),
-            "Verify the passport/ directory is included at the root of the bundle, and that passport.filePath matches the actual file path.",
-        );
-        return None;
-    };
-    let document = Document::parse(path, bytes, findings)?;
-    passport_file::read(&document, exceptions, findings)
 }
 
 #[cfg(test)]

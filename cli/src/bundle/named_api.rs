@@ -9,7 +9,7 @@ use consulate_core::egress::LoopbackExceptions;
 use consulate_core::template::ApiTemplate;
 use serde_json::Value;
 
-use super::address;
+use super::address::{self, Target};
 use super::document::Object;
 use super::finding::{Findings, Place};
 
@@ -41,8 +41,12 @@ const FORBIDDEN_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
 pub(super) struct DeclaredApi {
     /// The record; scopes and idempotency come from `consulate.json`.
     pub api: NamedApi,
-    /// Host of its URL as `api_hosts` writes it; `None` where the URL was refused.
-    pub host: Option<String>,
+    /// Where its requests go; `None` where the URL was refused.
+    pub target: Option<Target>,
+    /// The connection's fields that its placeholders take; empty where the template was refused.
+    pub fields: Vec<String>,
+    /// Where its headers are.
+    pub headers_place: Place,
     /// Where its URL is.
     pub url_place: Place,
     /// Where its `authenticationKey` is.
@@ -97,7 +101,7 @@ pub(super) fn read(
             "Use GET, POST, PUT, PATCH or DELETE.",
         );
     }
-    let host = url
+    let target = url
         .as_deref()
         .and_then(|url| judge_url(entry, url, exceptions, findings));
     if let Some(own) = key.as_deref() {
@@ -106,8 +110,10 @@ pub(super) fn read(
     judge_body(entry, body.as_ref(), method.as_deref(), findings);
 
     let name = name?;
-    let declared = DeclaredApi {
-        host,
+    let mut declared = DeclaredApi {
+        target,
+        fields: Vec::new(),
+        headers_place: entry.place("headers"),
         url_place: entry.place("url"),
         key_place: entry.place("authenticationKey"),
         api: NamedApi {
@@ -120,20 +126,27 @@ pub(super) fn read(
             body,
             idempotent: false,
             scopes: Vec::new(),
+            token_slot: String::new(),
         },
     };
     if findings.errors() == before {
-        judge_template(entry, &declared, findings);
+        judge_template(entry, &mut declared, findings);
     }
     Some(declared)
 }
 
 /// What the proxy will do with the definition, done once here: a template that does not compile is never stored, and
 /// the host judged at import is the host the proxy compares.
-fn judge_template(entry: &Object<'_>, declared: &DeclaredApi, findings: &mut Findings) {
+fn judge_template(entry: &Object<'_>, declared: &mut DeclaredApi, findings: &mut Findings) {
+    let judged = match &declared.target {
+        Some(Target::Host(host)) => Some(host.as_str()),
+        Some(Target::Connection(_)) | None => None,
+    };
     // The provider's reserved names bear on what a caller may send, not on whether the definition is sound.
     match ApiTemplate::compile(&declared.api, &[]) {
-        Ok(template) if declared.host.as_deref() == Some(template.host()) => {}
+        Ok(template) if judged == template.host() => {
+            declared.fields = template.connection_fields().map(str::to_owned).collect();
+        }
         Ok(_) => findings.error(
             "url_invalid",
             entry.place("url"),
@@ -146,7 +159,7 @@ fn judge_template(entry: &Object<'_>, declared: &DeclaredApi, findings: &mut Fin
                 "template_invalid",
                 entry.place(field),
                 format!("{}.{} {}", entry.path(), error.field, error.message),
-                "Use {param.NAME}, {user.id}, {user.email} and {organisation.id}, and {authorization.KEY.token} in headers.",
+                "Use {param.NAME}, {user.id}, {user.email}, {organisation.id} and {connection.KEY.FIELD}, and {authorization.KEY.token} in headers; KEY is the API's own authenticationKey.",
             );
         }
     }
@@ -168,12 +181,12 @@ fn judge_url(
     url: &str,
     exceptions: &LoopbackExceptions,
     findings: &mut Findings,
-) -> Option<String> {
+) -> Option<Target> {
     if placeholders(url).any(|inner| inner.starts_with("authorization.")) {
         authorization_outside_headers(entry, "url", findings);
     }
     match address::api_url(url, exceptions) {
-        Ok(host) => Some(host),
+        Ok(target) => Some(target),
         Err(fault) => {
             let message = format!("{} {}", entry.path_of("url"), fault.message);
             findings.error(fault.code, entry.place("url"), message, fault.cure);
@@ -251,7 +264,8 @@ fn judge_headers(
     }
 }
 
-fn is_forbidden(lower: &str) -> bool {
+/// Whether a header, in lower case, is not a bundle's to set.
+pub(super) fn is_forbidden(lower: &str) -> bool {
     FORBIDDEN_HEADERS.contains(&lower)
         || FORBIDDEN_PREFIXES
             .iter()

@@ -1,48 +1,38 @@
 //! PURE. A bundled passport: the nested form of the Appspace guide, and the flat one of its Console.
 //!
-//! Source: the Appspace guide, "Custom Passport JSON Reference" and "Troubleshooting".
+//! Source: the Appspace guide, "Custom Passport JSON Reference" and "Troubleshooting"; for the flat form, the Console's
+//! reference of custom passports.
 
-use consulate_core::definition::Profile;
 use consulate_core::egress::LoopbackExceptions;
-use consulate_core::secret::SecretText;
-use serde_json_path::JsonPath;
 
-use super::address;
 use super::document::{Document, Object};
-use super::finding::{Findings, Place};
-use super::id::is_passport_name;
+use super::finding::Findings;
+use super::id::{is_passport_name, kebab};
+use super::oauth_metadata::{self, INHERIT_FROM, OauthMetadata};
 
-/// What Appspace knows and Consulate has no use for: access tokens are renewed by their own expiry, and endpoints are
-/// written out.
-const UNUSED_SETTINGS: [&str; 2] = ["inheritFrom", "refreshInterval"];
+/// What a passport may be filed under.
+pub(super) const CATEGORIES: [&str; 10] = [
+    "Custom",
+    "Publishing",
+    "Delegations",
+    "Calendar",
+    "Library",
+    "Social",
+    "Dashboard",
+    "Conferencing",
+    "People",
+    "Places",
+];
 
-/// What the file says. The client secret is kept apart from what is stored in the table.
+/// What the file says.
 #[derive(Debug)]
 pub(super) struct BundledFile {
     /// `customApplicationInfo.name`.
     pub name: String,
     /// Shown to people.
     pub display_name: String,
-    /// OAuth client id; may be a placeholder, or missing where `consulate.json` has it.
-    pub client_id: Option<String>,
-    /// A real client secret, if the file holds one.
-    pub client_secret: Option<SecretText>,
-    /// Authorization endpoint.
-    pub authorize_url: String,
-    /// Token endpoint.
-    pub token_url: String,
-    /// Where the account's name comes from.
-    pub profile: Option<Profile>,
-    /// Scopes asked for.
-    pub scopes: Vec<String>,
-    /// Joins scopes in the authorize URL.
-    pub scope_separator: Option<String>,
-    /// Where the client id is.
-    pub client_id_place: Place,
-    /// Where the client secret is.
-    pub client_secret_place: Place,
-    /// Where a profile address is missing.
-    pub profile_place: Place,
+    /// The OAuth settings.
+    pub oauth: OauthMetadata,
 }
 
 /// Reads the file; `None` where it cannot be used, with the reasons among the findings.
@@ -52,28 +42,41 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Option<BundledFile> {
     let root = document.object(findings)?;
-    let flat = ["authenticationUrl", "tokenUrl", "clientId"]
-        .iter()
-        .any(|key| root.has(key));
-    if flat && !root.has("customApplicationInfo") {
-        let name = passport_name(&root, findings);
-        must_be(&root, "authenticationType", "OAuth", findings);
-        let display_name = root.string("displayName", findings);
-        let file = settings(&root, name, display_name, exceptions, findings);
-        root.warn_unknown(
-            &[
-                "description",
-                "categoryType",
-                "metadata",
-                "applicationName",
-                "isCustomApplication",
-                "parentName",
-            ],
-            findings,
-        );
-        return file;
+    if is_flat(&root) {
+        flat(&root, exceptions, findings)
+    } else {
+        nested(&root, exceptions, findings)
     }
-    nested(&root, exceptions, findings)
+}
+
+fn is_flat(root: &Object<'_>) -> bool {
+    let settings = ["authenticationUrl", "tokenUrl", "clientId"];
+    !root.has("customApplicationInfo")
+        && (settings.iter().any(|key| root.has(key))
+            || INHERIT_FROM.iter().any(|key| root.has(key)))
+}
+
+fn flat(
+    root: &Object<'_>,
+    exceptions: &LoopbackExceptions,
+    findings: &mut Findings,
+) -> Option<BundledFile> {
+    let display_name = root.string("displayName", findings);
+    let name = passport_name(root, display_name.as_deref(), findings);
+    must_be_oauth(root, findings);
+    category(root, findings);
+    let oauth = oauth_metadata::read(root, exceptions, findings);
+    unread_metadata(root, findings);
+    root.warn_unknown(
+        &[
+            "description",
+            "applicationName",
+            "isCustomApplication",
+            "parentName",
+        ],
+        findings,
+    );
+    file(name, display_name, oauth)
 }
 
 fn nested(
@@ -82,251 +85,193 @@ fn nested(
     findings: &mut Findings,
 ) -> Option<BundledFile> {
     let title = root.required("name", findings);
-    must_be(root, "applicationName", "custom", findings);
-    must_be(root, "authenticationType", "OAuth", findings);
-    if root.boolean("isCustomApplication", findings) != Some(true) {
-        findings.error(
-            "passport_literal",
-            root.place("isCustomApplication"),
-            "$.isCustomApplication must be true",
-            "Verify isCustomApplication: true is set in the passport JSON.",
-        );
-    }
+    must_be_custom(root, "applicationName", findings);
+    must_be_oauth(root, findings);
+    must_say_it_is_custom(root, findings);
+    missed_by_appspace(root, &["metadata"], findings);
     if !root.has("customApplicationInfo") {
         root.missing("customApplicationInfo", findings);
     }
     let application = root.object("customApplicationInfo", findings);
-    root.warn_unknown(&["metadata"], findings);
+    unread_metadata(root, findings);
+    root.warn_unknown(&[], findings);
     let application = application?;
 
-    let name = passport_name(&application, findings);
-    must_be(&application, "parentName", "custom", findings);
-    must_be(&application, "authenticationType", "OAuth", findings);
-    let display_name = application.string("displayName", findings).or(title);
+    let display_name = application.string("displayName", findings);
+    let shown = display_name.as_deref().or(title.as_deref());
+    let name = passport_name(&application, shown, findings);
+    must_be_custom(&application, "parentName", findings);
+    must_match(root, &application, findings);
+    category(&application, findings);
+    missed_by_appspace(
+        &application,
+        &["displayName", "description", "categoryType"],
+        findings,
+    );
     if !application.has("metadata") {
         application.missing("metadata", findings);
     }
     let metadata = application.object("metadata", findings);
-    application.warn_unknown(&["description", "categoryType"], findings);
+    application.warn_unknown(&["description"], findings);
     let metadata = metadata?;
-    let file = settings(&metadata, name, display_name, exceptions, findings);
+    let oauth = oauth_metadata::read(&metadata, exceptions, findings);
     metadata.warn_unknown(&[], findings);
-    file
+    file(name, display_name.or(title), oauth)
 }
 
-fn must_be(object: &Object<'_>, key: &str, literal: &str, findings: &mut Findings) {
-    let cure = match key {
-        "applicationName" | "parentName" => {
-            "Check that applicationName and parentName are both \"custom\".".to_owned()
-        }
-        _ => format!(
-            "Write \"{key}\": \"{literal}\"; {literal} is the only method a bundled passport can have."
-        ),
+/// `metadata` beside the settings: Appspace wants it there, and nothing in it is read.
+fn unread_metadata(root: &Object<'_>, findings: &mut Findings) {
+    let Some(metadata) = root.object("metadata", findings) else {
+        return;
     };
-    let there = object.has(key);
-    let text = object.string(key, findings);
-    if text.as_deref() != Some(literal) && (text.is_some() || !there) {
-        let message = format!("{} must be \"{literal}\"", object.path_of(key));
-        findings.error("passport_literal", object.place(key), message, cure);
+    for key in metadata.keys().filter(|key| metadata.has(key)) {
+        let path = metadata.path_of(key);
+        if oauth_metadata::is_setting(key) {
+            findings.warning(
+                "field_unused",
+                metadata.place(key),
+                format!("{path} has no effect where it stands"),
+                "Move it to customApplicationInfo.metadata; in the flat form, beside \"name\".",
+            );
+        } else {
+            findings.warning(
+                "field_unknown",
+                metadata.place(key),
+                format!("{path} is not a field Consulate knows; it has no effect"),
+                "Ignore this if another system reads the field.",
+            );
+        }
     }
 }
 
-fn passport_name(object: &Object<'_>, findings: &mut Findings) -> Option<String> {
-    let name = object.required("name", findings)?;
-    if is_passport_name(&name) {
-        return Some(name);
-    }
-    findings.error(
-        "passport_name_invalid",
-        object.place("name"),
-        format!("the passport name \"{name}\" cannot be part of an id"),
-        "Use letters, digits and hyphens, at most 63 characters, such as my-saas-connector.",
-    );
-    None
-}
-
-/// The OAuth settings, wherever they stand.
-fn settings(
-    object: &Object<'_>,
+fn file(
     name: Option<String>,
     display_name: Option<String>,
-    exceptions: &LoopbackExceptions,
-    findings: &mut Findings,
+    oauth: OauthMetadata,
 ) -> Option<BundledFile> {
-    let client_id = object.string("clientId", findings);
-    let client_secret = object.string("clientSecret", findings);
-    let authorize_url = required_endpoint(object, "authenticationUrl", exceptions, findings);
-    let token_url = required_endpoint(object, "tokenUrl", exceptions, findings);
-    let profile = profile(object, exceptions, findings);
-    let scopes = object.string("scope", findings).unwrap_or_default();
-    let scope_separator = scope_separator(object, "scopeSeparator", findings);
-    for key in UNUSED_SETTINGS
-        .iter()
-        .filter(|key| object.value(key).is_some())
-    {
-        findings.warning(
-            "field_unused",
-            object.place(key),
-            format!("{} is not used by this version", object.path_of(key)),
-            "Nothing to do: endpoints are written out, and access tokens are renewed by their own expiry.",
-        );
-    }
     let name = name?;
     Some(BundledFile {
         display_name: display_name
             .filter(|shown| !shown.trim().is_empty())
             .unwrap_or_else(|| name.clone()),
         name,
-        client_id: client_id.filter(|id| !id.trim().is_empty()),
-        client_secret: client_secret
-            .filter(|secret| !is_placeholder(secret))
-            .map(SecretText::new),
-        authorize_url: authorize_url?,
-        token_url: token_url?,
-        profile,
-        scopes: split_scopes(&scopes, scope_separator.as_deref()),
-        scope_separator,
-        client_id_place: object.place("clientId"),
-        client_secret_place: object.place("clientSecret"),
-        profile_place: object.place("profileUrl"),
+        oauth,
     })
 }
 
-fn required_endpoint(
-    object: &Object<'_>,
-    key: &str,
-    exceptions: &LoopbackExceptions,
-    findings: &mut Findings,
-) -> Option<String> {
-    if !object.has(key) {
+/// `applicationName` and `parentName`. The latter is not the provider a passport inherits from.
+fn must_be_custom(object: &Object<'_>, key: &str, findings: &mut Findings) {
+    let there = object.has(key);
+    let text = object.string(key, findings);
+    if text.as_deref() != Some("custom") && (text.is_some() || !there) {
         findings.error(
-            "field_missing",
+            "passport_not_custom",
             object.place(key),
-            format!("{} is missing", object.path_of(key)),
-            "Ensure authenticationUrl and tokenUrl are valid endpoints.",
+            format!("{} must be \"custom\"", object.path_of(key)),
+            "Check that applicationName and parentName are both \"custom\".",
         );
-        return None;
     }
-    endpoint(object, key, exceptions, findings)
 }
 
-/// An endpoint that may be absent.
-pub(super) fn endpoint(
+fn must_be_oauth(object: &Object<'_>, findings: &mut Findings) {
+    let key = "authenticationType";
+    let there = object.has(key);
+    let text = object.string(key, findings);
+    if text.as_deref() != Some("OAuth") && (text.is_some() || !there) {
+        findings.error(
+            "passport_authentication_type",
+            object.place(key),
+            format!("{} must be \"OAuth\"", object.path_of(key)),
+            "Write \"authenticationType\": \"OAuth\"; it is the only method a bundled passport can have.",
+        );
+    }
+}
+
+/// The text "true" is a mistake of its own: forms export it.
+fn must_say_it_is_custom(root: &Object<'_>, findings: &mut Findings) {
+    let key = "isCustomApplication";
+    let value = root.value(key);
+    if value.and_then(serde_json::Value::as_bool) == Some(true) {
+        return;
+    }
+    let what = match value {
+        None => "is missing",
+        Some(serde_json::Value::String(_)) => "is a text",
+        Some(_) => "is not true",
+    };
+    findings.error(
+        "passport_is_custom",
+        root.place(key),
+        format!("{} {what}; it must be true", root.path_of(key)),
+        "Verify isCustomApplication: true is set in the passport JSON, without quotes.",
+    );
+}
+
+fn must_match(root: &Object<'_>, application: &Object<'_>, findings: &mut Findings) {
+    let key = "authenticationType";
+    let there = application.has(key);
+    let inner = application.string(key, findings);
+    let outer = root.value(key).and_then(serde_json::Value::as_str);
+    if (inner.is_some() || !there) && inner.as_deref() != outer {
+        findings.error(
+            "passport_authentication_differs",
+            application.place(key),
+            format!(
+                "{} is not the same as {}",
+                application.path_of(key),
+                root.path_of(key)
+            ),
+            "Write \"authenticationType\": \"OAuth\" in both places.",
+        );
+    }
+}
+
+/// What the guide lists as required and Consulate can do without.
+fn missed_by_appspace(object: &Object<'_>, keys: &[&str], findings: &mut Findings) {
+    for key in keys.iter().filter(|key| !object.has(key)) {
+        findings.warning(
+            "passport_field_missing",
+            object.place(key),
+            format!("{} is missing; Appspace requires it", object.path_of(key)),
+            format!("Add \"{key}\" if the bundle is uploaded to Appspace too."),
+        );
+    }
+}
+
+fn category(object: &Object<'_>, findings: &mut Findings) {
+    let Some(category) = object.string("categoryType", findings) else {
+        return;
+    };
+    if !CATEGORIES.contains(&category.as_str()) {
+        findings.warning(
+            "passport_category",
+            object.place("categoryType"),
+            format!("{} is \"{category}\"", object.path_of("categoryType")),
+            format!("Write one of: {}.", CATEGORIES.join(", ")),
+        );
+    }
+}
+
+fn passport_name(
     object: &Object<'_>,
-    key: &str,
-    exceptions: &LoopbackExceptions,
+    display_name: Option<&str>,
     findings: &mut Findings,
 ) -> Option<String> {
-    let text = object.string(key, findings)?;
-    match address::endpoint(&text, exceptions) {
-        Ok(()) => Some(text),
-        Err(fault) => {
-            let message = format!("{} {}", object.path_of(key), fault.message);
-            findings.error(fault.code, object.place(key), message, fault.cure);
-            None
-        }
+    let name = object.required("name", findings)?;
+    if is_passport_name(&name) {
+        return Some(name);
     }
-}
-
-/// What joins scopes: one to three characters that are not letters or digits.
-pub(super) fn scope_separator(
-    object: &Object<'_>,
-    key: &str,
-    findings: &mut Findings,
-) -> Option<String> {
-    let separator = object.string(key, findings)?;
-    let plain = |character: char| character.is_ascii_punctuation() || character == ' ';
-    if (1..=3).contains(&separator.len()) && separator.chars().all(plain) {
-        return Some(separator);
-    }
+    let example = [Some(name.as_str()), display_name]
+        .into_iter()
+        .flatten()
+        .map(kebab)
+        .find(|id| is_passport_name(id))
+        .unwrap_or_else(|| "my-saas-connector".to_owned());
     findings.error(
-        "scope_separator_invalid",
-        object.place(key),
-        format!("{} is not a separator", object.path_of(key)),
-        "Write one space, a comma, or whatever the provider puts between scopes.",
+        "passport_name_invalid",
+        object.place("name"),
+        format!("the passport name \"{name}\" cannot be part of an id"),
+        format!("Use letters, digits and hyphens, at most 63 characters, such as {example}."),
     );
     None
-}
-
-fn profile(
-    object: &Object<'_>,
-    exceptions: &LoopbackExceptions,
-    findings: &mut Findings,
-) -> Option<Profile> {
-    let id_path = json_path(object, "profileAccountIdPath", findings);
-    let email_path = json_path(object, "profileAccountEmailPath", findings);
-    let name_path = json_path(object, "profileAccountNamePath", findings);
-    Some(Profile {
-        url: endpoint(object, "profileUrl", exceptions, findings)?,
-        id_path,
-        email_path,
-        name_path,
-    })
-}
-
-fn json_path(object: &Object<'_>, key: &str, findings: &mut Findings) -> Option<String> {
-    let path = object
-        .string(key, findings)
-        .filter(|path| !path.is_empty())?;
-    if JsonPath::parse(&path).is_ok() {
-        return Some(path);
-    }
-    findings.error(
-        "jsonpath_invalid",
-        object.place(key),
-        format!("{} is not a JSONPath", object.path_of(key)),
-        "Write a path such as $.email (RFC 9535).",
-    );
-    None
-}
-
-/// The guide writes scopes with spaces; where a separator is declared, it may stand between them already.
-fn split_scopes(scopes: &str, separator: Option<&str>) -> Vec<String> {
-    scopes
-        .split(char::is_whitespace)
-        .flat_map(|part| {
-            part.split(
-                separator
-                    .map(str::trim)
-                    .filter(|separator| !separator.is_empty())
-                    .unwrap_or(" "),
-            )
-        })
-        .filter(|scope| !scope.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// True for what a template or an export puts in place of a value.
-pub(super) fn is_placeholder(text: &str) -> bool {
-    let text = text.trim().to_ascii_lowercase();
-    let bracketed = [("<", ">"), ("${", "}"), ("{{", "}}"), ("[", "]")]
-        .iter()
-        .any(|(open, close)| text.starts_with(open) && text.ends_with(close));
-    let worded = [
-        "your-",
-        "your_",
-        "your ",
-        "yourclient",
-        "insert-",
-        "insert ",
-        "replace-",
-        "replace ",
-        "enter-",
-    ]
-    .iter()
-    .any(|start| text.starts_with(start));
-    let named = [
-        "changeme",
-        "change-me",
-        "placeholder",
-        "todo",
-        "client-id",
-        "client-secret",
-    ]
-    .contains(&text.as_str());
-    let masked = text
-        .chars()
-        .all(|character| matches!(character, '*' | 'x' | '•' | '.' | '-'));
-    text.is_empty() || bracketed || worded || named || masked
 }

@@ -5,24 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use consulate_core::definition::{ClientAuthentication, Passport, RefreshRotation};
+use consulate_core::definition::{
+    AnswerMatch, ClientAuthentication, Credential, Inject, Passport, PinnedField, RefreshRotation,
+    RevocationStyle,
+};
 use consulate_core::egress::LoopbackExceptions;
 
-use super::address;
+use super::address::{self, Fault};
+use super::answer_settings::{Telling, answers, inject, pinned, reset_header};
 use super::document::Object;
 use super::finding::{Findings, Place};
-use super::passport_file::{endpoint, scope_separator};
+use super::oauth_metadata::{endpoint, scope_separator};
+use crate::catalogue::limits::{is_own_authorize_param, is_own_token_param};
 
-/// What Consulate itself writes into an authorize URL (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
-const OWN_AUTHORIZE_PARAMS: [&str; 7] = [
-    "client_id",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "response_type",
-    "scope",
-    "state",
-];
+/// Ten years: a longer time is a slip.
+const LONGEST_SECONDS: u64 = 315_360_000;
+/// The bounds of a refresh interval: one minute to thirty days.
+const INTERVAL_SECONDS: (u64, u64) = (60, 2_592_000);
 
 /// The fields of one entry; `None` where it does not say.
 #[derive(Debug, Default)]
@@ -33,18 +32,33 @@ pub(super) struct PassportSettings {
     pub client_id: Option<String>,
     /// Further hosts a credential may be sent to.
     pub api_hosts: Vec<String>,
+    host_patterns: Option<Vec<String>>,
+    credential: Option<Credential>,
     client_authentication: Option<ClientAuthentication>,
     revocation_url: Option<String>,
+    revocation_style: Option<RevocationStyle>,
     revocation_cascades: Option<bool>,
     revocation_per_user: Option<bool>,
     refresh_rotation: Option<RefreshRotation>,
     issuer: Option<String>,
     scopes: Option<Vec<String>>,
     scope_separator: Option<String>,
+    scope_aliases: Option<BTreeMap<String, String>>,
     pkce_off_because: Option<String>,
     authorize_params: Option<BTreeMap<String, String>>,
+    token_params: Option<BTreeMap<String, String>>,
     scope_on_refresh: Option<bool>,
     access_lifetime_default_seconds: Option<u64>,
+    renew_ahead_seconds: Option<u64>,
+    refresh_interval_seconds: Option<u64>,
+    refresh_idle_seconds: Option<u64>,
+    refresh_absolute_seconds: Option<u64>,
+    inject: Option<Inject>,
+    pinned: Option<Vec<PinnedField>>,
+    expired_when: Option<Vec<AnswerMatch>>,
+    refused_when: Option<Vec<AnswerMatch>>,
+    throttled_when: Option<Vec<AnswerMatch>>,
+    throttle_reset_header: Option<String>,
     reserved_params: Option<Vec<String>>,
     browser_delivery: Option<bool>,
 }
@@ -57,23 +71,84 @@ impl PassportSettings {
                 *field = value;
             }
         }
-        set(
-            &mut passport.client_authentication,
-            self.client_authentication,
+        fn set_some<T>(field: &mut Option<T>, value: Option<T>) {
+            if value.is_some() {
+                *field = value;
+            }
+        }
+        // Every field is named: a new one is a decision to be made here.
+        let Self {
+            place: _,
+            client_id: _,
+            api_hosts: _,
+            host_patterns,
+            credential,
+            client_authentication,
+            revocation_url,
+            revocation_style,
+            revocation_cascades,
+            revocation_per_user,
+            refresh_rotation,
+            issuer,
+            scopes,
+            scope_separator,
+            scope_aliases,
+            pkce_off_because,
+            authorize_params,
+            token_params,
+            scope_on_refresh,
+            access_lifetime_default_seconds,
+            renew_ahead_seconds,
+            refresh_interval_seconds,
+            refresh_idle_seconds,
+            refresh_absolute_seconds,
+            inject,
+            pinned,
+            expired_when,
+            refused_when,
+            throttled_when,
+            throttle_reset_header,
+            reserved_params,
+            browser_delivery,
+        } = self;
+        set(&mut passport.host_patterns, host_patterns);
+        set(&mut passport.credential, credential);
+        set(&mut passport.client_authentication, client_authentication);
+        set_some(&mut passport.revocation_url, revocation_url);
+        set(&mut passport.revocation_style, revocation_style);
+        set(&mut passport.revocation_cascades, revocation_cascades);
+        set(&mut passport.revocation_per_user, revocation_per_user);
+        set(&mut passport.refresh_rotation, refresh_rotation);
+        set_some(&mut passport.issuer, issuer);
+        set(&mut passport.scopes, scopes);
+        set(&mut passport.scope_separator, scope_separator);
+        set(&mut passport.scope_aliases, scope_aliases);
+        set_some(&mut passport.pkce_off_because, pkce_off_because);
+        set(&mut passport.authorize_params, authorize_params);
+        set(&mut passport.token_params, token_params);
+        set(&mut passport.scope_on_refresh, scope_on_refresh);
+        set_some(
+            &mut passport.access_lifetime_default_seconds,
+            access_lifetime_default_seconds,
         );
-        set(&mut passport.revocation_cascades, self.revocation_cascades);
-        set(&mut passport.revocation_per_user, self.revocation_per_user);
-        set(&mut passport.refresh_rotation, self.refresh_rotation);
-        set(&mut passport.scopes, self.scopes);
-        set(&mut passport.scope_separator, self.scope_separator);
-        set(&mut passport.authorize_params, self.authorize_params);
-        set(&mut passport.scope_on_refresh, self.scope_on_refresh);
-        set(&mut passport.reserved_params, self.reserved_params);
-        set(&mut passport.browser_delivery, self.browser_delivery);
-        passport.revocation_url = self.revocation_url;
-        passport.issuer = self.issuer;
-        passport.pkce_off_because = self.pkce_off_because;
-        passport.access_lifetime_default_seconds = self.access_lifetime_default_seconds;
+        set_some(&mut passport.renew_ahead_seconds, renew_ahead_seconds);
+        set_some(
+            &mut passport.refresh_interval_seconds,
+            refresh_interval_seconds,
+        );
+        set_some(&mut passport.refresh_idle_seconds, refresh_idle_seconds);
+        set_some(
+            &mut passport.refresh_absolute_seconds,
+            refresh_absolute_seconds,
+        );
+        set(&mut passport.inject, inject);
+        set(&mut passport.pinned, pinned);
+        set(&mut passport.expired_when, expired_when);
+        set(&mut passport.refused_when, refused_when);
+        set(&mut passport.throttled_when, throttled_when);
+        set_some(&mut passport.throttle_reset_header, throttle_reset_header);
+        set(&mut passport.reserved_params, reserved_params);
+        set(&mut passport.browser_delivery, browser_delivery);
     }
 }
 
@@ -89,7 +164,9 @@ pub(super) fn read(
         client_id: entry
             .string("client_id", findings)
             .filter(|id| !id.trim().is_empty()),
-        api_hosts: api_hosts(entry, findings),
+        api_hosts: hosts(entry, "api_hosts", address::api_host, findings).unwrap_or_default(),
+        host_patterns: hosts(entry, "host_patterns", address::host_pattern, findings),
+        credential: one_of(entry, "credential", &CREDENTIALS, findings),
         client_authentication: one_of(
             entry,
             "client_authentication",
@@ -97,17 +174,39 @@ pub(super) fn read(
             findings,
         ),
         revocation_url: endpoint(entry, "revocation_url", exceptions, findings),
+        revocation_style: one_of(entry, "revocation_style", &REVOCATION_STYLES, findings),
         revocation_cascades: entry.boolean("revocation_cascades", findings),
         revocation_per_user: entry.boolean("revocation_per_user", findings),
         refresh_rotation: one_of(entry, "refresh_rotation", &REFRESH_ROTATIONS, findings),
         issuer: endpoint(entry, "issuer", exceptions, findings),
         scopes: strings(entry, "scopes", findings),
         scope_separator: scope_separator(entry, "scope_separator", findings),
+        scope_aliases: entry.string_map("scope_aliases", findings),
         pkce_off_because: pkce(entry, findings),
-        authorize_params: authorize_params(entry, findings),
+        authorize_params: params(entry, "authorize_params", is_own_authorize_param, findings),
+        token_params: params(entry, "token_params", is_own_token_param, findings),
         scope_on_refresh: entry.boolean("scope_on_refresh", findings),
-        access_lifetime_default_seconds: entry
-            .whole_number("access_lifetime_default_seconds", findings),
+        access_lifetime_default_seconds: seconds(
+            entry,
+            "access_lifetime_default_seconds",
+            LIFETIME,
+            findings,
+        ),
+        renew_ahead_seconds: seconds(entry, "renew_ahead_seconds", LIFETIME, findings),
+        refresh_interval_seconds: seconds(
+            entry,
+            "refresh_interval_seconds",
+            INTERVAL_SECONDS,
+            findings,
+        ),
+        refresh_idle_seconds: seconds(entry, "refresh_idle_seconds", LIFETIME, findings),
+        refresh_absolute_seconds: seconds(entry, "refresh_absolute_seconds", LIFETIME, findings),
+        inject: inject(entry, findings),
+        pinned: pinned(entry, findings),
+        expired_when: answers(entry, "expired_when", Telling::Status, findings),
+        refused_when: answers(entry, "refused_when", Telling::Body, findings),
+        throttled_when: answers(entry, "throttled_when", Telling::Status, findings),
+        throttle_reset_header: reset_header(entry, findings),
         reserved_params: strings(entry, "reserved_params", findings),
         browser_delivery: entry.boolean("browser_delivery", findings),
     };
@@ -115,10 +214,25 @@ pub(super) fn read(
     settings
 }
 
-const CLIENT_AUTHENTICATIONS: [(&str, ClientAuthentication); 3] = [
+/// A credential that an owner types has no OAuth client, so no bundled passport has it.
+const CREDENTIALS: [(&str, Credential); 2] = [
+    ("oauth2", Credential::Oauth2),
+    ("client_credentials", Credential::ClientCredentials),
+];
+const REVOCATION_STYLES: [(&str, RevocationStyle); 6] = [
+    ("rfc7009", RevocationStyle::Rfc7009),
+    ("token_only", RevocationStyle::TokenOnly),
+    ("bearer", RevocationStyle::Bearer),
+    ("query", RevocationStyle::Query),
+    ("delete_permissions", RevocationStyle::DeletePermissions),
+    ("sign_out", RevocationStyle::SignOut),
+];
+const LIFETIME: (u64, u64) = (1, LONGEST_SECONDS);
+const CLIENT_AUTHENTICATIONS: [(&str, ClientAuthentication); 4] = [
     ("body", ClientAuthentication::Body),
     ("basic", ClientAuthentication::Basic),
     ("none", ClientAuthentication::None),
+    ("private_key_jwt", ClientAuthentication::PrivateKeyJwt),
 ];
 const REFRESH_ROTATIONS: [(&str, RefreshRotation); 2] = [
     ("single_use", RefreshRotation::SingleUse),
@@ -160,22 +274,48 @@ pub(super) fn strings(
     Some(strings.into_iter().map(|(text, _)| text).collect())
 }
 
-fn api_hosts(entry: &Object<'_>, findings: &mut Findings) -> Vec<String> {
+/// A list of hosts or patterns; `None` where there is none. An entry that is refused is a finding and is left out.
+fn hosts(
+    entry: &Object<'_>,
+    key: &str,
+    judge: fn(&str) -> Result<String, Fault>,
+    findings: &mut Findings,
+) -> Option<Vec<String>> {
     let mut hosts = Vec::new();
-    for (text, place) in entry.strings("api_hosts", findings).unwrap_or_default() {
-        match address::api_host(&text) {
+    for (text, place) in entry.strings(key, findings)? {
+        match judge(&text) {
             Ok(host) => hosts.push(host),
             Err(fault) => {
                 let message = format!(
                     "the entry \"{text}\" of {} {}",
-                    entry.path_of("api_hosts"),
+                    entry.path_of(key),
                     fault.message
                 );
                 findings.error(fault.code, place, message, fault.cure);
             }
         }
     }
-    hosts
+    Some(hosts)
+}
+
+/// A number of seconds within bounds.
+fn seconds(
+    entry: &Object<'_>,
+    key: &str,
+    (least, most): (u64, u64),
+    findings: &mut Findings,
+) -> Option<u64> {
+    let seconds = entry.whole_number(key, findings)?;
+    if (least..=most).contains(&seconds) {
+        return Some(seconds);
+    }
+    findings.error(
+        "seconds_out_of_bounds",
+        entry.place(key),
+        format!("{} is {seconds}", entry.path_of(key)),
+        format!("Write {least} to {most} seconds."),
+    );
+    None
 }
 
 fn pkce(entry: &Object<'_>, findings: &mut Findings) -> Option<String> {
@@ -194,19 +334,22 @@ fn pkce(entry: &Object<'_>, findings: &mut Findings) -> Option<String> {
     because.filter(|_| pkce == Some(false))
 }
 
-fn authorize_params(
+/// Fixed parameters of a request to the provider, without those that are Consulate's to set.
+fn params(
     entry: &Object<'_>,
+    key: &str,
+    is_own: fn(&str) -> bool,
     findings: &mut Findings,
 ) -> Option<BTreeMap<String, String>> {
-    let params = entry.string_map("authorize_params", findings)?;
-    for name in params
-        .keys()
-        .filter(|name| OWN_AUTHORIZE_PARAMS.contains(&name.to_ascii_lowercase().as_str()))
-    {
+    let params = entry.string_map(key, findings)?;
+    for name in params.keys().filter(|name| is_own(name)) {
         findings.error(
-            "authorize_param_reserved",
-            entry.place("authorize_params"),
-            format!("authorize_params sets \"{name}\", which Consulate sets itself"),
+            "param_reserved",
+            entry.place(key),
+            format!(
+                "{} sets \"{name}\", which Consulate sets itself",
+                entry.path_of(key)
+            ),
             "Take it out.",
         );
     }

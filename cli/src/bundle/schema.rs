@@ -30,6 +30,12 @@ const APPSPACE_FIELDS: [&str; 14] = [
 ];
 const LONGEST_KEY: usize = 64;
 
+const NO_AUTHENTICATION: &str = "the bundle declares no authentication: nothing can be connected";
+const ADD_AUTHENTICATION: &str =
+    "Ensure the authentications array exists in schema.json with at least one entry.";
+const NO_API: &str = "the bundle declares no API: the widget can call nothing";
+const ADD_API: &str = "Add an authenticatedApis array to schema.json with an entry for each call.";
+
 /// What `schema.json` says.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
@@ -73,8 +79,43 @@ pub(super) fn read(
         authentications: authentications(&root, findings),
         apis: apis(&root, exceptions, findings),
     };
+    judge_lists(&root, findings);
     root.warn_unknown(&APPSPACE_FIELDS, findings);
     schema
+}
+
+/// Both lists are needed together. A widget that has neither, and no passport, may have no use for them.
+fn judge_lists(root: &Object<'_>, findings: &mut Findings) {
+    let is_empty = |key: &str| {
+        // A value of another type has its finding already.
+        root.value(key)
+            .is_none_or(|value| value.as_array().is_some_and(|items| items.is_empty()))
+    };
+    let (no_authentications, no_apis) =
+        (is_empty("authentications"), is_empty("authenticatedApis"));
+    let uses_passports = root.has("passport") || !no_authentications || !no_apis;
+    let place = root.place("authentications");
+    match (no_authentications, uses_passports) {
+        (true, true) => findings.error(
+            "authentications_missing",
+            place,
+            NO_AUTHENTICATION,
+            ADD_AUTHENTICATION,
+        ),
+        (true, false) => findings.warning(
+            "authentications_missing",
+            place,
+            NO_AUTHENTICATION,
+            ADD_AUTHENTICATION,
+        ),
+        (false, _) => {}
+    }
+    let place = root.place("authenticatedApis");
+    match (no_apis, uses_passports) {
+        (true, true) => findings.error("apis_missing", place, NO_API, ADD_API),
+        (true, false) => findings.warning("apis_missing", place, NO_API, ADD_API),
+        (false, _) => {}
+    }
 }
 
 fn passport(root: &Object<'_>, findings: &mut Findings) -> Option<(String, Place)> {
@@ -99,14 +140,6 @@ fn authentications(root: &Object<'_>, findings: &mut Findings) -> Vec<DeclaredAu
     let entries = root
         .objects("authentications", findings)
         .unwrap_or_default();
-    if entries.is_empty() {
-        findings.warning(
-            "authentications_missing",
-            root.place("authentications"),
-            "the bundle declares no authentication: nothing can be connected",
-            "Ensure the authentications array exists in schema.json with at least one entry.",
-        );
-    }
     let mut read: Vec<DeclaredAuthentication> = Vec::new();
     let mut first_lines = BTreeMap::new();
     for entry in entries {
@@ -180,10 +213,8 @@ fn apis(
 ) -> Vec<DeclaredApi> {
     let mut read: Vec<DeclaredApi> = Vec::new();
     let mut first_lines = BTreeMap::new();
-    for entry in root
-        .objects("authenticatedApis", findings)
-        .unwrap_or_default()
-    {
+    let entries = root.objects("authenticatedApis", findings);
+    for entry in entries.unwrap_or_default() {
         let Some(declared) = named_api::read(&entry, exceptions, findings) else {
             continue;
         };

@@ -1,16 +1,18 @@
 //! EDGE. The files of a bundle that Consulate reads, from a directory or a ZIP. Touches the file system, reading only.
 //!
-//! Read are `schema.json`, `consulate.json`, the JSON files of `passport/` and the passport file `schema.json` names;
-//! nothing else is ever held in memory. Everything is bounded, and bounded by what was really read: sizes that an archive
-//! states about itself are believed only where they make it be refused.
+//! Read are `schema.json`, `consulate.json`, the JSON files of `passport/` and the passport file `schema.json` names; for
+//! `lint` also the widget's own pages and scripts. Nothing else is ever held in memory. Everything is bounded, and bounded
+//! by what was really read: sizes that an archive states about itself are believed only where they make it be refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::archive;
+use super::contents;
 use super::finding::{Finding, Place, Severity};
+use super::folder;
 use super::json;
 
 /// The bundle's definition.
@@ -26,10 +28,13 @@ pub(super) const LARGEST_ARCHIVE: u64 = 20 * MIB;
 pub(super) const MOST_ENTRIES: usize = 2_000;
 /// Largest file, bytes, inflated.
 pub(super) const LARGEST_FILE: u64 = 5 * MIB;
+/// Largest JSON file of a definition, bytes: more than a table item can hold of it is of no use.
+pub(super) const LARGEST_DEFINITION: u64 = 512 * KIB;
 /// Largest sum of all files, bytes, inflated.
 pub(super) const LARGEST_TOTAL: u64 = 50 * MIB;
 
-const MIB: u64 = 1024 * 1024;
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
 
 /// Why a bundle cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +79,13 @@ impl Error {
 
     /// `what` passes `limit` bytes.
     pub(super) fn too_large(what: impl Into<String>, limit: u64) -> Self {
+        let limit = match limit < MIB {
+            true => format!("the {} KiB", limit / KIB),
+            false => format!("the {} MiB", limit / MIB),
+        };
         Self::TooLarge {
             what: what.into(),
-            limit: format!("the {} MiB", limit / MIB),
+            limit,
         }
     }
 
@@ -96,7 +105,7 @@ impl Error {
             Self::TooLarge { what, .. } => (
                 "bundle_too_large",
                 what.as_str(),
-                "Pack only what the widget needs: at most 20 MiB and 2,000 files, 5 MiB each and 50 MiB in all.",
+                "Pack only what the widget needs: at most 20 MiB and 2,000 files, 5 MiB each and 50 MiB in all; schema.json, consulate.json and passport files at most 512 KiB.",
             ),
             Self::NoSchema { path } => (
                 "schema_missing",
@@ -114,31 +123,79 @@ impl Error {
     }
 }
 
+/// How much of a bundle is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The definitions.
+    Definitions,
+    /// The widget's pages and scripts too.
+    Code,
+}
+
 /// The files of one bundle, by path relative to its root.
 #[derive(Debug, Default)]
 pub struct Source {
     files: BTreeMap<String, Vec<u8>>,
+    names: BTreeSet<String>,
+    /// Pages and scripts that are too large to be looked at.
+    pub(super) unread: Vec<String>,
+    /// Whether it is a folder, not an archive.
+    pub(super) is_folder: bool,
+    /// The only folder of an archive, where that holds the bundle.
+    pub(super) nested: Option<String>,
+    /// Whether `consulate.json` stood beside the archive, not in it.
+    pub(super) beside: bool,
 }
 
 impl Source {
-    /// Reads the bundle at `path`: a directory or a ZIP, with `schema.json` at its root or in its only folder.
+    /// Reads the bundle at `path`: a directory or a ZIP, with `schema.json` at its root or in its only folder. For an
+    /// archive without a `consulate.json`, as `pack` makes them, the one beside it is taken.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_to(path, Depth::Definitions)
+    }
+
+    /// The same, with the widget's pages and scripts, for `lint`.
+    pub fn read_with_code(path: &Path) -> Result<Self, Error> {
+        Self::read_to(path, Depth::Code)
+    }
+
+    fn read_to(path: &Path, depth: Depth) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let about = std::fs::metadata(path).map_err(|error| Error::unreadable(&shown, error))?;
         if about.is_dir() {
-            return read_directory(path, &shown);
+            return folder::read(path, &shown, depth);
         }
         if about.len() > LARGEST_ARCHIVE {
             return Err(Error::too_large(shown, LARGEST_ARCHIVE));
         }
         let file = File::open(path).map_err(|error| Error::unreadable(&shown, error))?;
         let bytes = bounded(file, LARGEST_ARCHIVE, &shown)?;
-        archive::read(&bytes, &shown)
+        let mut source = archive::read(&bytes, &shown, depth)?;
+        if source.file(CONSULATE).is_none() {
+            source.add_from_beside(path)?;
+        }
+        Ok(source)
+    }
+
+    fn add_from_beside(&mut self, archive: &Path) -> Result<(), Error> {
+        let path = archive.with_file_name(CONSULATE);
+        if path.is_file() {
+            let file = File::open(&path).map_err(|error| Error::unreadable(CONSULATE, error))?;
+            let bytes = bounded(file, LARGEST_DEFINITION, CONSULATE)?;
+            self.add(CONSULATE.to_owned(), bytes)?;
+            self.beside = true;
+        }
+        Ok(())
     }
 
     /// The bytes of `path`, where it was read.
     pub(super) fn file(&self, path: &str) -> Option<&[u8]> {
         self.files.get(path).map(Vec::as_slice)
+    }
+
+    /// Every file of the bundle, read or not; of a very large folder, some.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
     /// The JSON files of `passport/`.
@@ -149,8 +206,17 @@ impl Source {
             .filter(|path| path.starts_with(PASSPORT_FOLDER))
     }
 
+    /// The widget's pages and scripts, where they were read.
+    pub(super) fn code(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files
+            .iter()
+            .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+            .filter(|(path, _)| contents::is_code(path))
+    }
+
     /// Adds a file that was read; the sum of all is bounded.
     pub(super) fn add(&mut self, path: String, bytes: Vec<u8>) -> Result<(), Error> {
+        self.note(path.clone());
         self.files.insert(path, bytes);
         let total: usize = self.files.values().map(Vec::len).sum();
         if total as u64 > LARGEST_TOTAL {
@@ -160,6 +226,11 @@ impl Source {
             ));
         }
         Ok(())
+    }
+
+    /// Remembers that there is a file of that name.
+    pub(super) fn note(&mut self, path: String) {
+        self.names.insert(path);
     }
 
     /// The passport file that the `schema.json` already read names, where that is a path inside the bundle.
@@ -206,71 +277,4 @@ pub(super) fn bounded(from: impl Read, limit: u64, what: &str) -> Result<Vec<u8>
         return Err(Error::too_large(what, limit));
     }
     Ok(bytes)
-}
-
-fn read_directory(path: &Path, shown: &str) -> Result<Source, Error> {
-    let given = std::fs::canonicalize(path).map_err(|error| Error::unreadable(shown, error))?;
-    let root = directory_root(&given, shown)?;
-    let mut source = Source::default();
-    for name in [SCHEMA, CONSULATE] {
-        add_from_directory(&mut source, &root, name)?;
-    }
-    let mut names: Vec<String> = list(&root.join(PASSPORT_FOLDER))
-        .into_iter()
-        .filter_map(|entry| Some(format!("{PASSPORT_FOLDER}{}", entry.file_name()?.to_str()?)))
-        .filter(|name| always_read(name))
-        .collect();
-    names.sort();
-    if names.len() > MOST_ENTRIES {
-        return Err(Error::TooLarge {
-            what: PASSPORT_FOLDER.to_owned(),
-            limit: format!("the {MOST_ENTRIES} files"),
-        });
-    }
-    names.extend(source.named_passport());
-    for name in names {
-        add_from_directory(&mut source, &root, &name)?;
-    }
-    Ok(source)
-}
-
-/// The folder that holds `schema.json`: the one given, or its only folder.
-fn directory_root(given: &Path, shown: &str) -> Result<PathBuf, Error> {
-    if given.join(SCHEMA).exists() {
-        return Ok(given.to_owned());
-    }
-    let mut folders = list(given)
-        .into_iter()
-        .filter(|entry| entry.is_dir() && !entry.is_symlink());
-    match (folders.next(), folders.next()) {
-        (Some(only), None) if only.join(SCHEMA).exists() => Ok(only),
-        _ => Err(Error::NoSchema {
-            path: shown.to_owned(),
-        }),
-    }
-}
-
-fn list(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-        .unwrap_or_default()
-}
-
-/// Reads `name` if it is there. A link may stay inside the bundle; one that leaves it is refused.
-fn add_from_directory(source: &mut Source, root: &Path, name: &str) -> Result<(), Error> {
-    let path = root.join(name);
-    if !path.exists() && !path.is_symlink() {
-        return Ok(());
-    }
-    let real = std::fs::canonicalize(&path).map_err(|error| Error::unreadable(name, error))?;
-    if !real.starts_with(root) {
-        return Err(Error::PathEscape {
-            entry: name.to_owned(),
-        });
-    }
-    if !real.is_file() {
-        return Ok(());
-    }
-    let file = File::open(&real).map_err(|error| Error::unreadable(name, error))?;
-    source.add(name.to_owned(), bounded(file, LARGEST_FILE, name)?)
 }

@@ -48,7 +48,7 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
         }
         std::fs::write(path, text)?;
     }
-    import_agreed(ground.target, folder.path()).await?;
+    import_agreed(ground.target, folder.path(), Vec::new()).await?;
     make_host_secret(ground.target, ground.secrets, WIDGET).await?;
 
     let clock = ground.clock.clone();

@@ -1,13 +1,16 @@
 //! What is imported at start: the bundles of `--import`, through the same code as `consulate import`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use consulate_core::definitions::Definitions;
 use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_fakes::secrets_manager::SecretsManager;
 use serde_json::json;
 
+use super::simulated::Simulation;
 use crate::operator::arguments::ImportArguments;
 use crate::operator::report::{Outcome, Report};
 use crate::operator::target::{SECRETS_PREFIX, Target};
@@ -18,14 +21,19 @@ pub(super) async fn import_bundle(
     target: &Target,
     secrets: &SecretsManager,
     bundle: &Path,
+    simulation: Option<&Simulation>,
 ) -> anyhow::Result<String> {
-    let report = import_agreed(target, bundle).await?;
+    let mut report = import_agreed(target, bundle, Vec::new()).await?;
+    let widget = report.json.get("widget").and_then(|widget| widget.as_str());
+    let widget = widget.unwrap_or_default().to_owned();
+    if let Some(simulation) = simulation {
+        let binds = unbound(target, simulation, &widget).await?;
+        if !binds.is_empty() {
+            report = import_agreed(target, bundle, binds).await?;
+        }
+    }
+    let widget = widget.as_str();
     let mut text = report.text;
-    let widget = report
-        .json
-        .get("widget")
-        .and_then(|widget| widget.as_str())
-        .unwrap_or_default();
     if make_host_secret(target, secrets, widget).await? {
         text.push_str(&format!(
             "\n\nA random host secret was made: try the widget with `consulate token --widget {widget}`."
@@ -34,10 +42,30 @@ pub(super) async fn import_bundle(
     Ok(text)
 }
 
+/// What `widget` lacks and the simulated passports serve.
+async fn unbound(
+    target: &Target,
+    simulation: &Simulation,
+    widget: &str,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let definitions = Definitions::new(
+        target.dynamodb.clone(),
+        &target.table,
+        Duration::from_secs(1),
+    );
+    let widget = definitions.widget(widget).await?;
+    Ok(widget.map_or_else(Vec::new, |widget| simulation.bindings(&widget)))
+}
+
 /// Imports `bundle`, differences and shared hosts agreed to.
-pub(super) async fn import_agreed(target: &Target, bundle: &Path) -> anyhow::Result<Report> {
+pub(super) async fn import_agreed(
+    target: &Target,
+    bundle: &Path,
+    binds: Vec<(String, String)>,
+) -> anyhow::Result<Report> {
     let arguments = ImportArguments {
         path: bundle.to_owned(),
+        binds,
         accept: true,
         join_host: true,
         ..ImportArguments::default()

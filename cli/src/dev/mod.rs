@@ -1,8 +1,8 @@
 //! `consulate dev`: all of Consulate in one process on loopback, over the same functions as on Lambda.
 //!
 //! `folder` (the data folder), `port`, `simulators` (DynamoDB, Secrets Manager, Lambda), `gateway` (the public port),
-//! `imports` and `demo_parts` (what is set up at start), `log`, `command` (until a signal comes). [`start`] puts them
-//! together; the command and the tests call the same one.
+//! `imports`, `demo_parts` and `simulated` (what is set up at start), `log`, `command` (until a signal comes). [`start`]
+//! puts them together; the command and the tests call the same one.
 
 pub mod command;
 mod demo_parts;
@@ -11,6 +11,7 @@ mod gateway;
 mod imports;
 mod log;
 mod port;
+pub mod simulated;
 mod simulators;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use crate::operator::dev_file::DevFile;
 use crate::operator::keys;
 use crate::operator::target::{Target, dev_config};
 use folder::DataFolder;
+use simulated::Simulation;
 use simulators::Simulators;
 
 /// Name of the table.
@@ -64,7 +66,11 @@ pub struct Options {
     pub imports: Vec<PathBuf>,
     /// `HOST:PORT` pairs on loopback that are callable over plain http.
     pub allow: Vec<String>,
-    /// Time, for the functions and the demo's provider.
+    /// Providers to simulate: families, or ids of the catalogue.
+    pub simulate: Vec<String>,
+    /// Real hosts that a server on this loopback port stands in for.
+    pub stand_ins: Vec<(String, u16)>,
+    /// Time, for the functions, the simulators and the demo's provider.
     pub clock: Clock,
     /// Hears every log line.
     pub listener: Option<Listener>,
@@ -79,6 +85,8 @@ impl Options {
             demo: true,
             imports: Vec::new(),
             allow: Vec::new(),
+            simulate: Vec::new(),
+            stand_ins: Vec::new(),
             clock: Clock::system(),
             listener: None,
         }
@@ -92,6 +100,8 @@ impl From<&DevArguments> for Options {
             demo: !arguments.no_demo,
             imports: arguments.imports.clone(),
             allow: arguments.allow.clone(),
+            simulate: arguments.simulate.clone(),
+            stand_ins: arguments.stand_ins.clone(),
             ..Self::new(&arguments.data_dir)
         }
     }
@@ -113,6 +123,8 @@ pub struct Running {
     pub functions: Functions,
     /// The demo's provider, where there is a demo.
     pub provider: Option<Provider>,
+    /// The simulated providers, where there are any.
+    pub simulation: Option<Simulation>,
     /// The log, as the demo page reads it.
     pub steps: Arc<Steps>,
     /// What the functions stand on.
@@ -167,8 +179,11 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         allow: allow.clone(),
         pid: Some(std::process::id()),
     };
+    let mut simulation = Simulation::start(&options.simulate, &options.clock).await?;
+    let loopback = LoopbackExceptions::new(allow.iter().map(String::as_str));
+    let loopback = loopback.simulating(played(&options.stand_ins, simulation.as_ref()));
     let leniency = Leniency {
-        loopback: LoopbackExceptions::new(allow.iter().map(String::as_str)),
+        loopback,
         definitions_fresh_for: DEFINITIONS_FRESH_FOR,
         earlier_processes_are_dead: true,
     };
@@ -210,8 +225,12 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     } else {
         (None, Router::new())
     };
+    if let Some(simulation) = &mut simulation {
+        notes.extend(simulation.make_passports(&target).await?);
+    }
     for bundle in &options.imports {
-        notes.push(imports::import_bundle(&target, &simulators.secrets, bundle).await?);
+        let simulation = simulation.as_ref();
+        notes.push(imports::import_bundle(&target, &simulators.secrets, bundle, simulation).await?);
     }
 
     let functions = gateway::Functions {
@@ -236,6 +255,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         secrets: simulators.secrets,
         functions: simulators.functions,
         provider,
+        simulation,
         steps,
         foundation,
         target,
@@ -260,6 +280,9 @@ impl Running {
             futures_util::future::join_all(self.public.into_iter().map(Served::stop)).await;
             // Only then: requests under way need these.
             futures_util::future::join_all(self.simulated.map(Served::stop)).await;
+            if let Some(simulation) = self.simulation {
+                simulation.stop().await;
+            }
         };
         let _in_time = tokio::time::timeout(STOP_WITHIN, finish).await;
         let stopped = DevFile {
@@ -267,6 +290,22 @@ impl Running {
             ..self.dev_file
         };
         stopped.write(self.folder.path())
+    }
+}
+
+/// Where a real host is played: by a stand-in of the developer's own, else by a simulator.
+fn played(
+    stand_ins: &[(String, u16)],
+    simulation: Option<&Simulation>,
+) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
+    let stand_ins = stand_ins.to_vec();
+    let simulated = simulation.map(Simulation::base_of);
+    move |host| {
+        let mut stand_ins = stand_ins.iter();
+        match stand_ins.find(|(known, _)| known == host) {
+            Some((_, port)) => Some(format!("http://127.0.0.1:{port}")),
+            None => simulated.as_ref()?(host),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use consulate_core::passport::ClientAuthentication;
 
 /// Consulate: widgets call third-party APIs and never see a credential.
 ///
@@ -33,6 +34,8 @@ pub enum Command {
     Import(ImportArguments),
     /// Judge a bundle without importing it
     Lint(LintArguments),
+    /// Make the ZIP of a widget's folder that is uploaded to Appspace; judges it first
+    Pack(PackArguments),
     /// Passports on providers of the catalogue
     #[command(subcommand)]
     Passports(PassportsCommand),
@@ -42,8 +45,8 @@ pub enum Command {
     /// Keyrings
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// List the providers of the catalogue
-    Providers,
+    /// List the providers of the catalogue, or add providers of your own
+    Providers(ProvidersArguments),
     /// Print a signed caller JWT, as the widget's host would make it
     Token(TokenArguments),
 }
@@ -66,6 +69,12 @@ pub struct DevArguments {
     /// A provider or API of yours on loopback, callable over plain http; can be repeated
     #[arg(long, value_name = "HOST:PORT", value_parser = loopback_pair)]
     pub allow: Vec<String>,
+    /// Providers to play on loopback, as slack,zoom: families, or ids of `consulate providers`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub simulate: Vec<String>,
+    /// A real host that a server of yours on this loopback port stands in for; can be repeated
+    #[arg(long = "stand-in", value_name = "HOST=PORT", value_parser = stand_in)]
+    pub stand_ins: Vec<(String, u16)>,
 }
 
 /// `consulate import`.
@@ -95,6 +104,55 @@ pub struct LintArguments {
     /// The widget's id, where no file names it
     #[arg(long, value_name = "ID")]
     pub widget: Option<String>,
+    /// A file of providers of your own (see docs/catalogue.md)
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+}
+
+/// `consulate pack`.
+#[derive(Args, Clone, Debug)]
+pub struct PackArguments {
+    /// Folder that holds schema.json
+    pub path: PathBuf,
+    /// The archive; NAME.zip in the working folder, after the folder, when not given
+    #[arg(long, value_name = "FILE.zip")]
+    pub output: Option<PathBuf>,
+    /// The widget's id, where no file names it
+    #[arg(long, value_name = "ID")]
+    pub widget: Option<String>,
+    /// A file of providers of your own (see docs/catalogue.md)
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+}
+
+/// `consulate providers …`.
+#[derive(Args, Clone, Debug, Default)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ProvidersArguments {
+    /// Something other than listing.
+    #[command(subcommand)]
+    pub command: Option<ProvidersCommand>,
+    /// Write the built-in catalogue as Markdown, as docs/providers.md has it
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// What else can be done with providers.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProvidersCommand {
+    /// Add or replace providers by those of a file in the format of docs/catalogue.md
+    Add {
+        /// TOML file
+        file: PathBuf,
+        /// Agree to changing providers you added before
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Take out a provider you added; passports made of it stay
+    Remove {
+        /// Its id
+        id: String,
+    },
 }
 
 /// `consulate passports …`.
@@ -114,16 +172,29 @@ pub struct PassportArguments {
     /// Id or alias in the catalogue (see `consulate providers`)
     #[arg(long, value_name = "P")]
     pub provider: String,
-    /// The OAuth client id that the provider gave you
+    /// The OAuth client id that the provider gave you; only where the provider has clients
     #[arg(long, value_name = "C")]
-    pub client_id: String,
+    pub client_id: Option<String>,
+    /// How the client proves itself at the token endpoint, if not as the catalogue says: body, basic, none or
+    /// private_key_jwt
+    #[arg(long, value_name = "HOW", value_parser = client_authentication)]
+    pub client_authentication: Option<ClientAuthentication>,
     /// A scope to ask for; can be repeated; the catalogue's when none is given
     #[arg(long = "scope", value_name = "S")]
     pub scopes: Vec<String>,
+    /// A scope of a further token slot, as user=chat:write; can be repeated
+    #[arg(long = "slot-scope", value_name = "SLOT=SCOPE", value_parser = pair)]
+    pub slot_scopes: Vec<(String, String)>,
+    /// A variable of the provider, as instance=acme.service-now.com; can be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub variables: Vec<(String, String)>,
+    /// Permit widgets to hand the access token to the browser of whoever connected
+    #[arg(long)]
+    pub browser_delivery: bool,
     /// Display name; the provider's when not given
     #[arg(long, value_name = "N")]
     pub name: Option<String>,
-    /// Agree to changing the passport of that id
+    /// Agree to changing the passport of that id, and to hosts that are not the provider's own
     #[arg(long)]
     pub accept: bool,
 }
@@ -135,6 +206,7 @@ pub enum SecretCommand {
     ///
     /// widgets/ID    {"host_secrets":["current","next"]}
     /// passports/ID  {"client_secret":"…"}
+    ///               {"private_key":"PEM","key_id":"…"} where the client signs (private_key_jwt)
     #[command(verbatim_doc_comment)]
     Set {
         /// `widgets/ID` or `passports/ID`, without prefix
@@ -199,6 +271,33 @@ fn binding(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// In the words of a passport's record.
+fn client_authentication(text: &str) -> Result<ClientAuthentication, String> {
+    serde_json::from_value(serde_json::Value::from(text))
+        .map_err(|_| "write body, basic, none or private_key_jwt".to_owned())
+}
+
+/// `HOST=PORT` with a DNS name, in the one spelling addresses are compared with.
+fn stand_in(text: &str) -> Result<(String, u16), String> {
+    let wanted = "write HOST=PORT with a DNS name, as api.example.com=9000";
+    let (host, port) = text.split_once('=').ok_or(wanted)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let name = host.contains('.') && host.bytes().all(plain) && host.parse::<IpAddr>().is_err();
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && name => Ok((host.to_ascii_lowercase(), port)),
+        _ => Err(wanted.to_owned()),
+    }
+}
+
 /// `HOST:PORT` whose host is this machine, in the one spelling the guard compares with.
 fn loopback_pair(text: &str) -> Result<String, String> {
     let wanted = "write HOST:PORT with localhost or a loopback address, as 127.0.0.1:9000";
@@ -215,94 +314,4 @@ fn loopback_pair(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::read(std::iter::once("consulate").chain(line.split_whitespace()))
-    }
-
-    #[track_caller]
-    fn misuse(line: &str) {
-        let error = read(line)
-            .err()
-            .unwrap_or_else(|| panic!("accepted: {line}"));
-        assert_eq!(error.exit_code(), 2, "{line}");
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn dev_and_json_are_understood_before_and_after_the_command() {
-        for line in [
-            "--dev d --json providers",
-            "providers --dev d --json",
-            "passports list --json --dev d",
-        ] {
-            let arguments = read(line).unwrap();
-            assert!(arguments.json, "{line}");
-            assert_eq!(arguments.dev, Some(PathBuf::from("d")), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_server_takes_no_dev_flag() {
-        misuse("dev --dev d");
-        misuse("--dev d dev");
-    }
-
-    #[test]
-    fn a_binding_names_both_sides() {
-        let Command::Import(import) = read("import d --bind a=b --bind c=d.e").unwrap().command
-        else {
-            panic!("another command");
-        };
-        let binds = [("a", "b"), ("c", "d.e")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(import.binds, binds);
-        for line in [
-            "import d --bind a",
-            "import d --bind =b",
-            "import d --bind a=",
-            "import",
-        ] {
-            misuse(line);
-        }
-    }
-
-    #[test]
-    fn only_loopback_can_be_allowed() {
-        let Command::Dev(dev) = read("dev --allow LocalHost:9000 --allow 127.0.0.1:80")
-            .unwrap()
-            .command
-        else {
-            panic!("another command");
-        };
-        assert_eq!(dev.allow, ["localhost:9000", "127.0.0.1:80"]);
-        for pair in [
-            "10.0.0.1:80",
-            "example.com:80",
-            "localhost",
-            "localhost:0",
-            "localhost:x",
-            "0.0.0.0:80",
-        ] {
-            misuse(&format!("dev --allow {pair}"));
-        }
-    }
-
-    #[test]
-    fn a_caller_jwt_lasts_five_minutes_unless_told_otherwise() {
-        let Command::Token(token) = read("token --widget w --user u --organisation o")
-            .unwrap()
-            .command
-        else {
-            panic!("another command");
-        };
-        assert_eq!(token.expires_in, 300);
-        misuse("token --widget w --user u");
-        misuse("token --widget w --user u --organisation o --expires-in 0");
-    }
-}
+mod tests;

@@ -13,7 +13,6 @@ use super::records::{Record, Records};
 use super::report::Report;
 use super::target::Target;
 use crate::bundle::{self, Import, Options, Source, Stored};
-use crate::catalogue::Catalogue;
 
 /// Imports the bundle at `arguments.path`. A refusal changes nothing.
 ///
@@ -29,7 +28,7 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
         Ok(source) => source,
         Err(error) => return Ok(Report::refused_for(&[error.finding()])),
     };
-    let mut import = match bundle::import(&source, &options, &Catalogue::built_in()?) {
+    let mut import = match bundle::import(&source, &options, &super::catalogue(target).await?) {
         Ok(import) => import,
         Err(findings) => return Ok(Report::refused_for(&findings)),
     };

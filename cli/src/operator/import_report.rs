@@ -1,6 +1,6 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
-use consulate_core::definition::{ClientAuthentication, Passport};
+use consulate_core::definition::Passport;
 use serde_json::{Value, json};
 
 use super::records::Record;
@@ -49,9 +49,10 @@ pub(super) async fn done(
             passport.id,
             passport.name,
             target.redirect_uri(&passport.id),
-            passport.api_hosts.join(", "),
+            hosts(passport),
         ));
     }
+    section(&mut text, "Notes:", &import.notes);
     if !import.findings.is_empty() {
         text.push_str("\n\n");
         text.push_str(&report::list(&import.findings));
@@ -69,10 +70,22 @@ pub(super) async fn done(
         "host": import.host.as_ref().map(|host| &host.id),
         "passports": shown,
         "differences": accepted,
+        "notes": import.notes,
         "findings": import.findings,
         "next": next,
     });
     Ok(Report::done(text, json))
+}
+
+/// Where credentials go. What stands for several hosts is taken from connections only.
+fn hosts(passport: &Passport) -> String {
+    let hosts: Vec<&str> = passport
+        .api_hosts
+        .iter()
+        .chain(&passport.host_patterns)
+        .map(String::as_str)
+        .collect();
+    hosts.join(", ")
 }
 
 fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
@@ -88,6 +101,7 @@ fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
         "name": passport.name,
         "auth_keys": keys,
         "api_hosts": passport.api_hosts,
+        "host_patterns": passport.host_patterns,
         "redirect_uri": target.redirect_uri(&passport.id),
     })
 }
@@ -108,8 +122,7 @@ async fn missing_secrets(
     }
     for passport in passports {
         let name = format!("passports/{}", passport.id);
-        let public = passport.client_authentication == ClientAuthentication::None;
-        if !public && !store.is_set(&name).await? {
+        if passport.has_client_secret() && !store.is_set(&name).await? {
             missing.push(format!(
                 "Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."
             ));

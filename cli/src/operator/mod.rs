@@ -1,20 +1,23 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
-//! One file per command (`import`, `passports`, `secret`, `keys`, `caller_jwt`, `lookup`), each answering a [`Report`].
-//! Beneath them `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`, `host_rule`
-//! and `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! One file per command (`import`, `passports`, `providers`, `secret`, `keys`, `caller_jwt`, `lint`, `pack`), each answering
+//! a [`Report`]. Beneath them `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
+//! `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 pub mod caller_jwt;
+mod changes;
 pub mod dev_file;
 mod host_rule;
 pub mod import;
 mod import_report;
 mod import_secrets;
 pub mod keys;
-mod lookup;
+mod lint;
 pub mod output;
+mod pack;
 mod passports;
+mod providers;
 mod records;
 mod refusal;
 pub mod report;
@@ -30,11 +33,18 @@ use consulate_core::secret::SecretText;
 
 pub use caller_jwt::token;
 pub use import::import;
-pub use lookup::{lint, providers};
+pub use lint::lint;
+pub use pack::pack;
 pub use passports::{add as add_passport, list as list_passports};
+pub use providers::{
+    add as add_providers, catalogue, list as list_providers, remove as remove_provider,
+};
 pub use secret::set as set_secret;
 
-use arguments::{Arguments, Command, KeysCommand, PassportsCommand, SecretCommand};
+use arguments::{
+    Arguments, Command, KeysCommand, PassportsCommand, ProvidersArguments, ProvidersCommand,
+    SecretCommand,
+};
 use report::Report;
 use target::Target;
 
@@ -49,8 +59,18 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
     let dev = arguments.dev.as_deref();
     let report = match &arguments.command {
         Command::Dev(_) => return Ok(None),
-        Command::Providers => providers()?,
+        Command::Providers(ProvidersArguments { command, markdown }) => match command {
+            None if *markdown => providers::markdown()?,
+            None => providers::list_of(dev).await?,
+            Some(ProvidersCommand::Add { file, accept }) => {
+                add_providers(&Target::new(dev).await?, file, *accept).await?
+            }
+            Some(ProvidersCommand::Remove { id }) => {
+                remove_provider(&Target::new(dev).await?, id).await?
+            }
+        },
         Command::Lint(lint_arguments) => lint(lint_arguments, dev)?,
+        Command::Pack(pack_arguments) => pack(pack_arguments, dev)?,
         Command::Import(import_arguments) => {
             import(&Target::new(dev).await?, import_arguments).await?
         }

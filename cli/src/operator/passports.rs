@@ -1,15 +1,19 @@
 //! `consulate passports`: passports on providers of the catalogue, made by the operator and bound to widgets at import.
 
-use consulate_core::definition::Passport;
+use std::collections::BTreeMap;
+
+use consulate_core::passport::{ClientAuthentication, Passport};
 use consulate_core::table;
 use serde_json::{Value, json};
 
 use super::arguments::PassportArguments;
+use super::changes::changes;
+use super::providers;
 use super::records::Records;
 use super::report::{self, Report};
 use super::target::Target;
 use crate::bundle::{ID_RULE, is_id};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Entry, PassportSettings};
 
 /// Makes or, with consent, changes a passport.
 ///
@@ -23,7 +27,7 @@ pub async fn add(target: &Target, arguments: &PassportArguments) -> anyhow::Resu
             "id",
         ));
     }
-    let catalogue = Catalogue::built_in()?;
+    let catalogue = providers::catalogue(target).await?;
     let Some(entry) = catalogue.get(&arguments.provider) else {
         let close = catalogue.suggest(&arguments.provider);
         let close = close
@@ -35,25 +39,19 @@ pub async fn add(target: &Target, arguments: &PassportArguments) -> anyhow::Resu
         );
         return Ok(refused(&text, "provider"));
     };
-    if arguments.client_id.trim().is_empty() {
-        return Ok(refused("The client id is empty.", "client_id"));
-    }
-    let scopes = arguments
-        .scopes
-        .iter()
-        .flat_map(|scopes| scopes.split_whitespace().map(str::to_owned));
-    let passport = entry.passport(
-        id,
-        &arguments.client_id,
-        scopes.collect(),
-        arguments.name.as_deref(),
-    );
+    let passport = match entry.passport(&settings(arguments)) {
+        Ok(passport) => Passport {
+            browser_delivery: arguments.browser_delivery,
+            ..passport
+        },
+        Err(error) => return Ok(refused(&error.message, &error.field)),
+    };
 
     let records = Records::of(target);
     let stored = records.read::<Passport>(table::passport_pk(id)).await?;
     let differences = stored
         .as_ref()
-        .map(|stored| differences(&stored.definition, &passport))
+        .map(|stored| changes(&stored.definition, &passport))
         .unwrap_or_default();
     if !differences.is_empty() && !arguments.accept {
         let text = format!(
@@ -70,15 +68,74 @@ pub async fn add(target: &Target, arguments: &PassportArguments) -> anyhow::Resu
             json!({}),
         ));
     }
-    let redirect_uri = target.redirect_uri(id);
-    let text = format!(
-        "Passport {id} on {}.\n  redirect URI to register  {redirect_uri}\n  credentials go to         {}\n\n\
-         Next: give {{\"client_secret\":\"…\"}} to `consulate secret set passports/{id}`,\n      \
-         then `consulate import BUNDLE --bind AUTHKEY={id}`.",
-        entry.name,
-        passport.api_hosts.join(", "),
-    );
-    Ok(Report::done(text, shown(target, &passport)))
+    Ok(Report::done(
+        made(target, entry, &passport),
+        shown(target, &passport),
+    ))
+}
+
+/// What an operator reads when a passport was made: what to register, where credentials go, what comes next.
+fn made(target: &Target, entry: &Entry, passport: &Passport) -> String {
+    let id = &passport.id;
+    let mut lines = vec![format!("Passport {id} on {}.", entry.name)];
+    if passport.credential.is_consented() {
+        let redirect_uri = target.redirect_uri(id);
+        lines.push(format!("  redirect URI to register  {redirect_uri}"));
+    }
+    let hosts = passport.api_hosts.iter().chain(&passport.host_patterns);
+    let hosts: Vec<&str> = hosts.map(String::as_str).collect();
+    lines.push(format!("  credentials go to         {}", hosts.join(", ")));
+    let idle = passport.slots.iter().filter(|slot| slot.scopes.is_empty());
+    for slot in idle {
+        lines.push(format!(
+            "  token slot {} is not asked for: give --slot-scope {}=SCOPE if it should be",
+            slot.name, slot.name
+        ));
+    }
+    if !entry.setup.is_empty() {
+        lines.push(format!("\n{}", entry.setup));
+    }
+    let import = format!("`consulate import BUNDLE --bind AUTHKEY={id}`.");
+    let wanted = match passport.client_authentication {
+        ClientAuthentication::PrivateKeyJwt => r#"{"private_key":"PEM","key_id":"…"}"#,
+        _ => r#"{"client_secret":"…"}"#,
+    };
+    lines.push(match passport.has_client_secret() {
+        true => format!(
+            "\nNext: give {wanted} to `consulate secret set passports/{id}`,\n      then {import}"
+        ),
+        false => format!("\nNext: {import}"),
+    });
+    lines.join("\n")
+}
+
+/// What was typed, as the catalogue takes it. The last value of a variable counts; scopes add up.
+fn settings(arguments: &PassportArguments) -> PassportSettings {
+    let words = |text: &str| {
+        let words = text.split_whitespace().map(str::to_owned);
+        words.collect::<Vec<_>>()
+    };
+    let mut slot_scopes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (slot, scopes) in &arguments.slot_scopes {
+        slot_scopes
+            .entry(slot.clone())
+            .or_default()
+            .extend(words(scopes));
+    }
+    PassportSettings {
+        id: arguments.id.clone(),
+        client_id: arguments.client_id.clone().unwrap_or_default(),
+        client_authentication: arguments.client_authentication,
+        scopes: arguments
+            .scopes
+            .iter()
+            .flat_map(|scopes| words(scopes))
+            .collect(),
+        slot_scopes,
+        name: arguments.name.clone(),
+        variables: arguments.variables.iter().cloned().collect(),
+        accept: arguments.accept,
+    }
 }
 
 /// Every passport.
@@ -134,31 +191,15 @@ fn shown(target: &Target, passport: &Passport) -> Value {
         "provider": passport.provider,
         "client_id": passport.client_id,
         "scopes": passport.scopes,
+        "slots": passport.slots,
+        "variables": passport.variables,
+        "credential": passport.credential,
+        "client_authentication": passport.credential.has_client().then_some(passport.client_authentication),
+        "browser_delivery": passport.browser_delivery,
         "api_hosts": passport.api_hosts,
-        "redirect_uri": target.redirect_uri(&passport.id),
+        "host_patterns": passport.host_patterns,
+        "redirect_uri": passport.credential.is_consented().then(|| target.redirect_uri(&passport.id)),
     })
-}
-
-/// What would change, one line for each field.
-fn differences(before: &Passport, after: &Passport) -> Vec<String> {
-    let (before, after) = (json!(before), json!(after));
-    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
-        return Vec::new();
-    };
-    let names = before
-        .keys()
-        .chain(after.keys().filter(|name| !before.contains_key(*name)));
-    let show = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
-    names
-        .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| {
-            format!(
-                "{name}: {} -> {}",
-                show(before.get(name)),
-                show(after.get(name))
-            )
-        })
-        .collect()
 }
 
 fn refused(text: &str, field: &str) -> Report {

@@ -1,7 +1,9 @@
 //! EDGE. The operator's side of the table: reads definitions, and writes them all or not at all.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+};
 use consulate_core::table::{self, DOC, Item, PK, REGISTRY, s};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +23,8 @@ pub(super) struct Record<T> {
 pub(super) struct Registry {
     pub widgets: Vec<String>,
     pub passports: Vec<String>,
+    /// The operator's own entries of the catalogue.
+    pub providers: Vec<String>,
 }
 
 /// The definitions of one table.
@@ -67,6 +71,7 @@ impl Records {
         Ok(Registry {
             widgets: ids("widgets"),
             passports: ids("passports"),
+            providers: ids("providers"),
         })
     }
 
@@ -77,7 +82,9 @@ impl Records {
             items: Vec::new(),
             widgets: Vec::new(),
             passports: Vec::new(),
+            providers: Vec::new(),
             hosts: Vec::new(),
+            former_providers: Vec::new(),
         }
     }
 
@@ -102,7 +109,9 @@ pub(super) struct Change<'r> {
     items: Vec<TransactWriteItem>,
     widgets: Vec<String>,
     passports: Vec<String>,
+    providers: Vec<String>,
     hosts: Vec<String>,
+    former_providers: Vec<String>,
 }
 
 impl Change<'_> {
@@ -124,6 +133,31 @@ impl Change<'_> {
     ) -> anyhow::Result<()> {
         self.passports.push(id.to_owned());
         self.put(table::passport_pk(id), new, was)
+    }
+
+    pub fn provider<T: Serialize>(
+        &mut self,
+        id: &str,
+        new: &T,
+        was: Option<&Record<T>>,
+    ) -> anyhow::Result<()> {
+        self.providers.push(id.to_owned());
+        self.put(table::provider_pk(id), new, was)
+    }
+
+    /// Takes out the provider `id` as it was read.
+    pub fn without_provider<T>(&mut self, id: &str, was: &Record<T>) -> anyhow::Result<()> {
+        self.former_providers.push(id.to_owned());
+        let delete = Delete::builder()
+            .table_name(&self.records.table)
+            .key(PK, s(table::provider_pk(id)))
+            .condition_expression("#doc = :was")
+            .expression_attribute_names("#doc", DOC)
+            .expression_attribute_values(":was", s(&was.document))
+            .build()?;
+        self.items
+            .push(TransactWriteItem::builder().delete(delete).build());
+        Ok(())
     }
 
     pub fn host<T: Serialize>(
@@ -194,19 +228,27 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Adds the ids to the list of all ids. Sets grow without being read, so writers do not get into each other's way.
+    /// Keeps the list of all ids. Sets grow and shrink without being read, so writers do not get into each other's way.
     fn register(&mut self) -> anyhow::Result<()> {
         let mut update = Update::builder()
             .table_name(&self.records.table)
             .key(PK, s(REGISTRY));
-        let mut additions = Vec::new();
-        for (name, ids) in [
-            ("widgets", &self.widgets),
-            ("passports", &self.passports),
-            ("hosts", &self.hosts),
+        let mut clauses = Vec::new();
+        for (clause, sets) in [
+            (
+                "ADD",
+                vec![
+                    ("widgets", &self.widgets),
+                    ("passports", &self.passports),
+                    ("providers", &self.providers),
+                    ("hosts", &self.hosts),
+                ],
+            ),
+            ("DELETE", vec![("providers", &self.former_providers)]),
         ] {
-            if !ids.is_empty() {
-                additions.push(format!("#{name} :{name}"));
+            let mut changes = Vec::new();
+            for (name, ids) in sets.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+                changes.push(format!("#{name} :{name}"));
                 update = update
                     .expression_attribute_names(format!("#{name}"), name)
                     .expression_attribute_values(
@@ -214,10 +256,11 @@ impl Change<'_> {
                         AttributeValue::Ss(ids.clone()),
                     );
             }
+            if !changes.is_empty() {
+                clauses.push(format!("{clause} {}", changes.join(", ")));
+            }
         }
-        let update = update
-            .update_expression(format!("ADD {}", additions.join(", ")))
-            .build()?;
+        let update = update.update_expression(clauses.join(" ")).build()?;
         self.items
             .push(TransactWriteItem::builder().update(update).build());
         Ok(())

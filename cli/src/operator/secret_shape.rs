@@ -1,6 +1,6 @@
 //! PURE. What `secret set` takes: exactly the documented JSON, judged without ever repeating a value.
 
-use consulate_core::definition::{ClientAuthentication, Passport};
+use consulate_core::passport::{ClientAuthentication, Passport};
 use consulate_core::secret::SecretText;
 use serde_json::{Map, Value, json};
 
@@ -110,8 +110,14 @@ pub(super) fn widget(input: &SecretText) -> Result<SecretText, Refusal> {
     Ok(SecretText::new(json!({ field: secrets }).to_string()))
 }
 
-/// `{"client_secret":"…","endpoints"?:[…]}`, as it is stored for `passport`: with the addresses it may be sent to.
+/// `{"client_secret":"…","endpoints"?:[…]}`, as it is stored for `passport`: with the addresses it may be sent to. A client
+/// that signs has `{"private_key":"PEM","key_id"?,"certificate_thumbprint"?,"endpoints"?}` instead.
 pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
+    if passport.has_client_secret()
+        && passport.client_authentication == ClientAuthentication::PrivateKeyJwt
+    {
+        return signing_key(input, passport);
+    }
     let mut object = object(input, &["client_secret", "endpoints"])?;
     let secret = match object.remove("client_secret") {
         Some(Value::String(secret)) => SecretText::new(secret),
@@ -123,14 +129,53 @@ pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<Secret
             "must not be empty, nor begin or end with white space",
         ));
     }
-    if passport.client_authentication == ClientAuthentication::None {
+    if !passport.has_client_secret() {
         return Err(Refusal::of(
             "client_secret",
-            "this passport is a public client and has none",
+            match passport.credential.has_client() {
+                true => "this passport is a public client and has none",
+                false => {
+                    "this passport has no client: what its owners type is asked of them when they connect"
+                }
+            },
         ));
     }
+    judge_endpoints(object.remove("endpoints"), passport)?;
+    Ok(client_secret(&secret, passport))
+}
+
+/// The key of a client that signs, as it is stored.
+fn signing_key(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
+    const OPTIONAL: [&str; 2] = ["key_id", "certificate_thumbprint"];
+    let known = ["private_key", OPTIONAL[0], OPTIONAL[1], "endpoints"];
+    let mut object = object(input, &known)?;
+    judge_endpoints(object.remove("endpoints"), passport)?;
+    let is_pem = |text: &str| {
+        text.contains("-----BEGIN PRIVATE KEY-----") && text.contains("-----END PRIVATE KEY-----")
+    };
+    if !object
+        .get("private_key")
+        .and_then(Value::as_str)
+        .is_some_and(is_pem)
+    {
+        return Err(Refusal::of(
+            "private_key",
+            "must be a PKCS#8 key in PEM (RSA, or EC on P-256), with its BEGIN and END lines",
+        ));
+    }
+    for field in OPTIONAL {
+        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+        if object.get(field).is_some_and(|value| !is_text(value)) {
+            return Err(Refusal::of(field, "must be text"));
+        }
+    }
+    object.insert("endpoints".to_owned(), json!(passport.secret_endpoints()));
+    Ok(SecretText::new(Value::Object(object).to_string()))
+}
+
+fn judge_endpoints(given: Option<Value>, passport: &Passport) -> Result<(), Refusal> {
     let wanted = sorted(&passport.secret_endpoints());
-    match object.remove("endpoints") {
+    match given {
         None => {}
         Some(Value::Array(endpoints)) => {
             let given: Option<Vec<String>> = endpoints
@@ -146,7 +191,7 @@ pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<Secret
         }
         Some(_) => return Err(Refusal::of("endpoints", "must be a list of texts")),
     }
-    Ok(client_secret(&secret, passport))
+    Ok(())
 }
 
 /// A client secret with the addresses it may be sent to.
@@ -200,137 +245,4 @@ fn sorted(texts: &[String]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::Catalogue;
-
-    fn text(value: Value) -> SecretText {
-        SecretText::new(value.to_string())
-    }
-
-    fn graph() -> Passport {
-        let catalogue = Catalogue::built_in().unwrap();
-        catalogue
-            .get("microsoft")
-            .unwrap()
-            .passport("graph", "client", Vec::new(), None)
-    }
-
-    #[test]
-    fn names_are_those_of_widgets_and_passports() {
-        assert_eq!(
-            Name::read("widgets/calendar"),
-            Ok(Name::Widget("calendar".into()))
-        );
-        assert_eq!(
-            Name::read("passports/graph"),
-            Ok(Name::Passport("graph".into()))
-        );
-        assert_eq!(
-            Name::read("passports/w.Some-Name"),
-            Ok(Name::Passport("w.Some-Name".into()))
-        );
-        for name in [
-            "",
-            "calendar",
-            "widgets/",
-            "widgets/a.b",
-            "widgets/A",
-            "widgets/a/b",
-            "passports/a.b.c",
-            "passports/.b",
-            "keys/access",
-            "consulate/widgets/a",
-            "other/a",
-        ] {
-            assert!(Name::read(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn host_secrets_are_one_or_more_long_texts() {
-        let good = json!({"host_secrets": ["sixteen-letters-", "sixteen-letters+"]});
-        assert_eq!(
-            widget(&text(good.clone())).unwrap().expose(),
-            good.to_string()
-        );
-        for (bad, field) in [
-            (json!({}), "host_secrets"),
-            (json!({"host_secrets": "sixteen-letters-"}), "host_secrets"),
-            (json!({"host_secrets": []}), "host_secrets"),
-            (
-                json!({"host_secrets": ["sixteen-letters-", "short"]}),
-                "host_secrets[1]",
-            ),
-            (json!({"host_secrets": [7]}), "host_secrets[0]"),
-            (
-                json!({"host_secrets": ["sixteen-letters-\n"]}),
-                "host_secrets[0]",
-            ),
-        ] {
-            assert_eq!(
-                widget(&text(bad)).unwrap_err().field.as_deref(),
-                Some(field)
-            );
-        }
-    }
-
-    #[test]
-    fn a_client_secret_is_stored_with_the_addresses_it_may_be_sent_to() {
-        let passport_of = graph();
-        let stored = passport(&text(json!({"client_secret": "s"})), &passport_of).unwrap();
-        let (secret, endpoints) = read_client_secret(&stored).unwrap();
-        assert_eq!(
-            (secret.expose(), endpoints),
-            ("s", passport_of.secret_endpoints())
-        );
-        let given = json!({"client_secret": "s", "endpoints": passport_of.secret_endpoints()});
-        assert!(passport(&text(given), &passport_of).is_ok());
-        for (bad, field) in [
-            (json!({}), "client_secret"),
-            (json!({"client_secret": ""}), "client_secret"),
-            (json!({"client_secret": " s"}), "client_secret"),
-            (
-                json!({"client_secret": "s", "endpoints": ["https://evil.example/token"]}),
-                "endpoints",
-            ),
-            (
-                json!({"client_secret": "s", "endpoints": "all"}),
-                "endpoints",
-            ),
-        ] {
-            assert_eq!(
-                passport(&text(bad), &passport_of)
-                    .unwrap_err()
-                    .field
-                    .as_deref(),
-                Some(field)
-            );
-        }
-    }
-
-    #[test]
-    fn a_public_client_has_no_secret() {
-        let public = Passport {
-            client_authentication: ClientAuthentication::None,
-            ..graph()
-        };
-        assert!(passport(&text(json!({"client_secret": "s"})), &public).is_err());
-    }
-
-    #[test]
-    fn a_refusal_repeats_nothing_of_the_value() {
-        for bad in [
-            "canary",
-            "{canary",
-            r#"["canary"]"#,
-            r#"{"canary":1}"#,
-            r#"{"host_secrets":["canary"]}"#,
-            r#"{"host_secrets":"canary-canary-canary"}"#,
-            r#"{"client_secret":"canary-canary-canary"}"#,
-        ] {
-            let refusal = widget(&SecretText::new(bad)).unwrap_err();
-            assert!(!format!("{refusal:?}").contains("canary"), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ async fn graph_passport(room: &Room) {
     let arguments = PassportArguments {
         id: "graph".into(),
         provider: "microsoft".into(),
-        client_id: "client-1".into(),
+        client_id: Some("client-1".into()),
         ..PassportArguments::default()
     };
     done(
@@ -216,7 +216,7 @@ async fn a_binding_by_flag_needs_a_passport_of_that_provider_and_is_kept() {
     let arguments = PassportArguments {
         id: "happeo".into(),
         provider: "happeo".into(),
-        client_id: "client-2".into(),
+        client_id: Some("client-2".into()),
         ..PassportArguments::default()
     };
     done(
@@ -266,7 +266,7 @@ async fn a_client_secret_of_a_bundle_goes_to_secrets_manager_and_nowhere_else() 
     };
     let expected = json!({
         "client_secret": "canary-client-secret-1",
-        "endpoints": ["https://auth.my-saas.com/oauth/token", "https://auth.my-saas.com/oauth/revoke"],
+        "endpoints": ["https://auth.my-saas.com/oauth/revoke", "https://auth.my-saas.com/oauth/token"],
     });
     assert_eq!(stored(), expected);
     for (pk, item) in room.items().await {

@@ -8,8 +8,12 @@
     reason = "tests"
 )]
 
+mod bad_definitions;
+mod bundles;
 mod import;
 mod process;
+mod providers;
 mod room;
 mod secrets;
 mod server;
+mod simulate;

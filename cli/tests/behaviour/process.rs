@@ -23,7 +23,7 @@ fn consulate(arguments: &[&str]) -> Command {
     command
 }
 
-fn run(arguments: &[&str], input: &str) -> Output {
+pub fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = consulate(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -36,16 +36,16 @@ fn run(arguments: &[&str], input: &str) -> Output {
 }
 
 #[track_caller]
-fn json_of(output: &Output) -> Value {
+pub fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 /// A server in a process of its own; killed with its handle.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Server {
     /// Started on `folder`, with more flags; answers its address too.
-    fn start(folder: &Path, flags: &[&str]) -> (Self, String) {
+    pub fn start(folder: &Path, flags: &[&str]) -> (Self, String) {
         let folder = folder.to_str().unwrap();
         let mut child = consulate(&["dev", "--data-dir", folder])
             .args(flags)
@@ -66,7 +66,7 @@ impl Server {
         server
     }
 
-    fn signal(mut self, name: &str) -> i32 {
+    pub fn signal(mut self, name: &str) -> i32 {
         let pid = self.0.id().to_string();
         assert!(
             Command::new("kill")

@@ -114,27 +114,82 @@ impl Bundle {
     }
 }
 
-/// An HTTP answer: status and body.
+/// An HTTP answer.
 pub struct Answer {
     pub status: u16,
+    pub headers: Vec<(String, String)>,
     pub body: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:?} {}", self.headers, self.body);
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body))
+    }
+
+    /// A header's text.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        &found.unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    /// The cookies it sets, as a browser sends them back.
+    pub fn cookies(&self) -> String {
+        let set = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        let pairs: Vec<&str> = set
+            .filter_map(|(_, value)| value.split(';').next())
+            .collect();
+        pairs.join("; ")
+    }
 }
 
 /// One request on a connection of its own. `host` is what the `Host` header says.
 pub async fn get(base_url: &str, host: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let address = base_url.strip_prefix("http://").unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
+    exchange(address, head, headers, "").await
+}
+
+/// One request to a whole address.
+pub async fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (address, path) = rest.split_once('/').unwrap();
+    let length = body.len();
+    let head =
+        format!("{method} /{path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n");
+    exchange(address, head, headers, body).await
+}
+
+async fn exchange(
+    address: &str,
+    mut request: String,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
-    request.push_str("\r\n");
+    request.push_str("connection: close\r\n\r\n");
+    request.push_str(body);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap();
     Answer {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        status: status.parse().unwrap(),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
         body: body.to_owned(),
     }
 }

@@ -63,8 +63,11 @@ async fn a_client_secret_is_bound_to_the_endpoints_of_its_passport() {
         .unwrap();
     let stored: Value = serde_json::from_str(&stored).unwrap();
     assert_eq!(
-        stored["endpoints"][0],
-        "https://auth.my-saas.com/oauth/token"
+        stored["endpoints"],
+        json!([
+            "https://auth.my-saas.com/oauth/revoke",
+            "https://auth.my-saas.com/oauth/token"
+        ])
     );
     let elsewhere = json!({"client_secret": "s3cret", "endpoints": ["https://evil.example/token"]});
     let report = room.set_secret(name, &elsewhere).await;
@@ -101,7 +104,7 @@ async fn a_passport_is_added_listed_and_changed_only_with_consent() {
     let mut arguments = PassportArguments {
         id: "graph".into(),
         provider: "office365".into(),
-        client_id: "client-1".into(),
+        client_id: Some("client-1".into()),
         scopes: vec!["User.Read offline_access".into(), "Mail.Read".into()],
         ..PassportArguments::default()
     };
@@ -126,7 +129,7 @@ async fn a_passport_is_added_listed_and_changed_only_with_consent() {
     let redirect_uri = format!("{}/v1/callback/graph", room.running.base_url);
     assert_eq!(report.json["redirect_uri"], redirect_uri);
 
-    arguments.client_id = "client-2".into();
+    arguments.client_id = Some("client-2".into());
     let report = add_passport(target, &arguments).await.unwrap();
     assert_eq!(report.outcome, Outcome::Refused);
     assert!(

@@ -4,8 +4,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use consulate_core::clock::Timestamp;
-use consulate_core::definition::Passport;
 use consulate_core::flow::{Ask, Flow, STATE_SECONDS, stored_digest};
+use consulate_core::passport::{Passport, Slot};
 use consulate_core::problem::Code;
 use consulate_core::random;
 use http::StatusCode;
@@ -65,6 +65,7 @@ pub(crate) async fn prepare(state: &State, ask: Ask) -> Result<Departure, Refusa
     let redirect_uri = redirect_uri(&state.base_url, &passport.id);
     let (location, verifier) = authorize_url(&passport, &redirect_uri, &csrf)
         .map_err(|_| Refusal::new(Code::Unavailable, texts::NOT_SET_UP))?;
+    let location = simulated(state, location);
     let location = HeaderValue::from_str(location.as_str())
         .map_err(|_| Refusal::new(Code::Unavailable, texts::NOT_SET_UP))?;
     let flow = Flow {
@@ -136,12 +137,30 @@ fn authorize_url(
         // Not `add_scope`: the library joins with a space, some providers want a comma.
         request = request.add_extra_param("scope", passport.scopes.join(&passport.scope_separator));
     }
+    for slot in &passport.slots {
+        if let Some(name) = slot
+            .scope_param
+            .as_ref()
+            .filter(|_| !slot.scopes.is_empty())
+        {
+            request = request.add_extra_param(name, slot.scopes.join(&passport.scope_separator));
+        }
+    }
     for (name, value) in &passport.authorize_params {
         if !is_ours(passport, name) {
             request = request.add_extra_param(name, value);
         }
     }
     Ok((request.url().0, verifier.into_secret()))
+}
+
+/// Where `consulate dev` has the provider, if it simulates it.
+fn simulated(state: &State, location: Url) -> Url {
+    let there = location.as_str().parse().ok();
+    let there = there.and_then(|uri| state.loopback.simulated(&uri));
+    there
+        .and_then(|uri| Url::parse(&uri.to_string()).ok())
+        .unwrap_or(location)
 }
 
 /// The authorization endpoint, with what its own query may fix.
@@ -166,15 +185,22 @@ fn endpoint(passport: &Passport) -> Result<Url, UnusableAddress> {
 }
 
 fn is_ours(passport: &Passport, name: &str) -> bool {
-    OURS.contains(&name) || (name == "scope" && !passport.scopes.is_empty())
+    let is_slots = |slot: &Slot| slot.scope_param.as_deref() == Some(name);
+    OURS.contains(&name)
+        || (name == "scope" && !passport.scopes.is_empty())
+        || passport.slots.iter().any(is_slots)
 }
 
 /// The origin of the authorization endpoint, `https://login.example.com`.
 ///
 /// # Errors
 /// [`UnusableAddress`].
-pub(crate) fn authorize_origin(passport: &Passport) -> Result<String, UnusableAddress> {
-    endpoint(passport).map(|url| url.origin().ascii_serialization())
+pub(crate) fn authorize_origin(
+    state: &State,
+    passport: &Passport,
+) -> Result<String, UnusableAddress> {
+    let there = simulated(state, endpoint(passport)?);
+    Ok(there.origin().ascii_serialization())
 }
 
 #[cfg(test)]

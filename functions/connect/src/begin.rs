@@ -42,6 +42,7 @@ async fn ticket(
 ) -> Result<(Link, Mode), Problem> {
     target.may_change()?;
     let passport = target.passport(state).await?;
+    target.is_consented(&passport)?;
     body.only(&["mode", "return_to"])?;
     let (mode, return_to) = way_back(
         &target.who.widget,

@@ -50,23 +50,61 @@ async fn revoked(state: &State, target: &Target) -> Result<Disconnected, Problem
     let Some(passport) = bound_passport(state, &target.authentication).await? else {
         return Ok(NOTHING);
     };
-    let key = target.connection_key(&passport);
-    let Some(seen) = state.connections.read(&key, true).await? else {
-        return Ok(NOTHING);
-    };
-    let is_final = |receipt: &Receipt| receipt.result != RevocationResult::Pending;
-    let revocation = match (seen.health, seen.receipt) {
-        (Health::Disconnected, Some(receipt)) if is_final(&receipt) => receipt,
-        _ => {
-            // False when somebody else was quicker: revoking what the row says is disconnected is right all the same.
-            state.connections.disconnect(&key, now).await?;
-            revoke(state, &key, now).await
+    let main = target.connection_key(&passport);
+    let slots = state.connections.slot_names(&main, &passport).await?;
+    let mut given_up = Vec::with_capacity(slots.len());
+    // Every slot is unusable before the provider is told of any: that can take longer than this request lives. The main
+    // one goes first, as no other is used without it.
+    for slot in slots.iter().rev() {
+        let key = main.in_slot(slot);
+        if let Some(receipt) = given_up_before(state, &key, now).await? {
+            given_up.push((key, receipt));
         }
-    };
-    Ok(Disconnected {
-        status: "disconnected",
-        revocation: Some(revocation),
+    }
+    let mut receipts = Vec::with_capacity(given_up.len());
+    for (key, receipt) in given_up.into_iter().rev() {
+        receipts.push(match receipt {
+            Some(receipt) => receipt,
+            None => revoke(state, &key, now).await,
+        });
+    }
+    Ok(match receipts.into_iter().max_by_key(weight) {
+        Some(receipt) => Disconnected {
+            status: "disconnected",
+            revocation: Some(receipt),
+        },
+        None => NOTHING,
     })
+}
+
+/// Marks one slot as disconnected: answers its receipt where there is nothing left to be revoked, and `None` where the
+/// slot is not there.
+async fn given_up_before(
+    state: &State,
+    key: &ConnectionKey,
+    now: Timestamp,
+) -> Result<Option<Option<Receipt>>, Problem> {
+    let Some(seen) = state.connections.read(key, true).await? else {
+        return Ok(None);
+    };
+    if seen.health == Health::Disconnected {
+        let is_final = |receipt: &Receipt| receipt.result != RevocationResult::Pending;
+        return Ok(Some(seen.receipt.filter(is_final)));
+    }
+    // False when somebody else was quicker: revoking what the row says is disconnected is right all the same.
+    state.connections.disconnect(key, now).await?;
+    Ok(Some(None))
+}
+
+/// PURE. Of several slots' receipts the one that says most about what may be left at the provider.
+fn weight(receipt: &Receipt) -> u8 {
+    match receipt.result {
+        RevocationResult::Pending => 4,
+        RevocationResult::GaveUp => 3,
+        RevocationResult::ProviderHasNone => 2,
+        RevocationResult::Revoked => 1,
+        RevocationResult::AlreadyGone => 0,
+    }
 }
 
 /// One attempt. The row is the truth where the custodian's answer is missing.

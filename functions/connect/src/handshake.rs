@@ -81,7 +81,7 @@ async fn page(state: &State, ticket: &str, ask: &Ask) -> Result<Response, Refusa
         title: &title,
         script: Some(&assets::HANDSHAKE),
         data: &[("origins", &origins)],
-        form_action: &form_action(&passport)?,
+        form_action: &form_action(state, &passport)?,
         main: &form(
             ask,
             &widget,
@@ -148,8 +148,8 @@ fn form(
 /// Where the form may lead. Chromium holds every redirect after a form post against `form-action`, and many providers go
 /// on to another origin of theirs (or of the customer's own sign-in) before showing anything: any https one is allowed,
 /// besides the provider's own, which is plain http only on loopback.
-fn form_action(passport: &Passport) -> Result<String, Refusal> {
-    let origin = authorize_origin(passport).map_err(|_| NOT_SET_UP)?;
+fn form_action(state: &State, passport: &Passport) -> Result<String, Refusal> {
+    let origin = authorize_origin(state, passport).map_err(|_| NOT_SET_UP)?;
     Ok(format!("'self' {origin} https:"))
 }
 

@@ -11,7 +11,8 @@
 //! 5. `outcome.rs`: the browser ends on a clean address that carries no code, state or ticket.
 //! 6. `complete.rs` (redirect mode): the same caller completes it, or it is burned and revoked.
 //!
-//! Beside the walk: `status.rs` says how things stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
+//! Beside the walk: `typed.rs` takes credentials that are typed rather than consented to, `status.rs` says how things
+//! stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
 //! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep.
 //!
 //! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
@@ -29,6 +30,7 @@ mod pages;
 mod status;
 mod target;
 mod texts;
+mod typed;
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ use consulate_core::clock::Clock;
 use consulate_core::connections::Connections;
 use consulate_core::custody::Custodian;
 use consulate_core::definitions::Definitions;
+use consulate_core::egress::LoopbackExceptions;
 use consulate_core::flow::Flows;
 use consulate_core::foundation::Foundation;
 use consulate_core::log::Fields;
@@ -57,6 +60,8 @@ pub struct State {
     custodian: Custodian,
     definitions: Definitions,
     flows: Flows,
+    /// Providers that `consulate dev` simulates.
+    loopback: LoopbackExceptions,
 }
 
 impl State {
@@ -70,6 +75,7 @@ impl State {
             custodian: foundation.custodian(),
             definitions: foundation.definitions.clone(),
             flows: foundation.flows.clone(),
+            loopback: foundation.leniency.loopback.clone(),
         }
     }
 }
@@ -88,7 +94,9 @@ pub fn router(state: State) -> Router {
         .route("/v1/widgets/{widget}/connections", get(status::list))
         .route(
             "/v1/widgets/{widget}/connections/{auth_key}",
-            get(status::one).delete(disconnect::disconnect),
+            get(status::one)
+                .put(typed::put)
+                .delete(disconnect::disconnect),
         )
         .route(
             "/v1/widgets/{widget}/connections/{auth_key}/connect",

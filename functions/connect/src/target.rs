@@ -74,6 +74,18 @@ impl Target {
         Problem::authentication_required(reason, &self.who.widget.id, &self.authentication.auth_key)
     }
 
+    /// Refuses to send anybody to a provider that has no consent page.
+    pub(crate) fn is_consented(&self, passport: &Passport) -> Result<(), Problem> {
+        if passport.credential.is_consented() {
+            return Ok(());
+        }
+        let (widget, auth_key) = (&self.who.widget.id, &self.authentication.auth_key);
+        let detail = "This account is connected by typing a credential: PUT it to the connection.";
+        Err(Problem::new(Code::RequestInvalid, detail)
+            .field("auth_key")
+            .connect_by_typing(widget, auth_key))
+    }
+
     /// The caller's connection by `passport`.
     pub(crate) fn connection_key(&self, passport: &Passport) -> ConnectionKey {
         connection_key(&self.who.caller, self.authentication.owner, passport)
@@ -104,10 +116,7 @@ pub(crate) fn connection_key(
     owner: OwnerMode,
     passport: &Passport,
 ) -> ConnectionKey {
-    ConnectionKey {
-        passport: passport.id.clone(),
-        owner: OwnerKey::of(caller, owner),
-    }
+    ConnectionKey::new(&passport.id, OwnerKey::of(caller, owner))
 }
 
 /// Whether `caller` is the one who asked.

@@ -1,16 +1,22 @@
 //! The custodian: the only function that opens refresh tokens and reads client secrets. It has no HTTP side; it is
 //! invoked with [`Event`]s, and does what the rows say.
 //!
-//! One conversation per room: `exchange` (code to grant, activation, abandonment), `refresh`, `revoke`. Beneath
-//! them `token_endpoint` speaks to token and revocation endpoints, `token_reply` reads their answers, `outcome` says
-//! what they mean, `profile` names the account, `patience` repeats writes.
+//! One conversation per room: `exchange` (a code, or what was typed, to a grant), `activation` (a grant to a connection),
+//! `refresh`, `revoke`. Beneath them `token_endpoint`, `sign_in` and `revocation` say how providers are called,
+//! `token_reply` reads their answers, `outcome` says what they mean, `grant` what is kept of them, `profile` names the
+//! account, `patience` repeats writes.
 
+mod activation;
+mod client_assertion;
 mod exchange;
+mod grant;
 mod outcome;
 mod patience;
 mod profile;
 mod refresh;
+mod revocation;
 mod revoke;
+mod sign_in;
 mod token_endpoint;
 mod token_reply;
 
@@ -88,6 +94,7 @@ pub async fn run(state: &State, event: Event, request_id: &str) -> Answer {
     };
     let (name, answer) = match event {
         Event::Exchange { flow, code } => ("exchange", run.exchange(&flow, code).await),
+        Event::SignIn { flow, typed } => ("sign_in", run.sign_in(&flow, typed).await),
         Event::Complete { flow } => ("complete", run.complete(&flow).await),
         Event::Abandon { flow } => ("abandon", run.abandon(&flow).await),
         Event::Refresh {

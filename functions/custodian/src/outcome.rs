@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use consulate_core::clock::Timestamp;
+use consulate_core::passport::{Passport, RevocationStyle, Verdict};
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 
@@ -17,7 +18,9 @@ const RETRY_AFTER_LIMIT: u64 = 3_600;
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// Answered with tokens.
-    Tokens(Reply),
+    Tokens(Box<Reply>),
+    /// Answered with tokens of further slots and none of the main one (Slack, where only user scopes were granted).
+    OtherSlotsOnly,
     /// The grant is refused: `invalid_grant`, or a code that can only be about it.
     Refused(String),
     /// Our client is refused: an operator's to repair, the grant is as it was.
@@ -46,36 +49,63 @@ pub(crate) enum Revocation {
     Failed,
 }
 
-/// What an answer of a token endpoint means.
-pub(crate) fn judge(response: &Response<Bytes>, now: Timestamp) -> Outcome {
+/// What an answer of a token endpoint means. The tokens of `slot` stand where the passport says.
+pub(crate) fn judge(
+    response: &Response<Bytes>,
+    passport: &Passport,
+    slot: &str,
+    now: Timestamp,
+) -> Outcome {
     let status = response.status();
+    let at = match passport.slot(slot) {
+        Some(slot) => slot.reply_at.as_deref().unwrap_or_default(),
+        None => &passport.reply_at,
+    };
+    let read_at = |at| token_reply::read(response.body(), now, at, &passport.scope_separator);
+    let throttled = || Outcome::Throttled(retry_after(response, now).unwrap_or(THROTTLED));
+    // Tokens are tokens, whatever else an answer looks like: a matcher for an API's answers must not lose them.
+    let read = match read_at(at) {
+        Read::Tokens(reply) if status.is_success() => return Outcome::Tokens(reply),
+        read => read,
+    };
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Outcome::Throttled(retry_after(response, now).unwrap_or(THROTTLED));
+        return throttled();
     }
+    // What broke is no refusal in anybody's words, and may have spent the grant before it broke.
     if status.is_server_error() {
         return Outcome::Unknown {
             unclear_refusal: false,
         };
     }
-    match token_reply::read(response.body(), now) {
-        Read::Tokens(reply) if status.is_success() => Outcome::Tokens(reply),
+    // The likes of `invalid_request` may be a provider's own way to refuse a grant (X).
+    let read = match read {
+        Read::Refused(code) if is_about_the_client(&code) => return Outcome::Misconfigured(code),
+        read => read,
+    };
+    let verdict = passport.verdict(response);
+    if verdict == Verdict::Throttled {
+        return throttled();
+    }
+    // Where a token is renewed by presenting itself, or a session by signing in, the API's own words for "ended" or
+    // "wrong" are the refusal.
+    let own_words = !passport.credential.has_client() || passport.renewal.is_some();
+    if (own_words && verdict == Verdict::Expired) || passport.refuses_the_grant(response) {
+        return Outcome::Refused(status.as_u16().to_string());
+    }
+    match read {
         Read::Refused(code) => match code.as_str() {
-            "invalid_client"
-            | "unauthorized_client"
-            | "unsupported_grant_type"
-            | "invalid_scope"
-            | "invalid_request"
-            // GitHub's and Slack's names for a wrong client.
-            | "incorrect_client_credentials"
-            | "bad_client_secret"
-            | "invalid_client_id" => Outcome::Misconfigured(code),
-            "temporarily_unavailable" | "slow_down" | "ratelimited" | "rate_limited" => {
-                Outcome::Throttled(retry_after(response, now).unwrap_or(THROTTLED))
+            "unsupported_grant_type" | "invalid_scope" | "invalid_request" => {
+                Outcome::Misconfigured(code)
             }
+            "temporarily_unavailable" | "slow_down" | "ratelimited" | "rate_limited" => throttled(),
             // Something broke on the way: whether before or after the grant was spent is not said (Slack's names, too).
-            "server_error" | "internal_error" | "fatal_error" | "request_timeout"
+            "server_error"
+            | "internal_error"
+            | "fatal_error"
+            | "request_timeout"
             | "service_unavailable" => Outcome::Unknown {
-                unclear_refusal: false,
+                // 401 is about who asks, whatever it is called (ServiceNow).
+                unclear_refusal: status == StatusCode::UNAUTHORIZED,
             },
             "invalid_grant" => Outcome::Refused(code),
             // A code of the provider's own is an answer, but not a clear one.
@@ -84,12 +114,36 @@ pub(crate) fn judge(response: &Response<Bytes>, now: Timestamp) -> Outcome {
                 unclear_refusal: true,
             },
         },
+        Read::Unreadable
+            if status.is_success()
+                && slot.is_empty()
+                && passport
+                    .slots
+                    .iter()
+                    .filter_map(|slot| slot.reply_at.as_deref())
+                    .any(|at| matches!(read_at(at), Read::Tokens(_))) =>
+        {
+            Outcome::OtherSlotsOnly
+        }
         Read::Tokens(_) | Read::Unreadable => Outcome::Unknown {
             unclear_refusal: status.is_client_error()
                 && status != StatusCode::REQUEST_TIMEOUT
                 && status != StatusCode::TOO_EARLY,
         },
     }
+}
+
+/// An error code that can only be about our client, so that the grant is as it was.
+fn is_about_the_client(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_client"
+            | "unauthorized_client"
+            // GitHub's and Slack's names for a wrong client.
+            | "incorrect_client_credentials"
+            | "bad_client_secret"
+            | "invalid_client_id"
+    )
 }
 
 /// Seconds, or a date (RFC 9110 section 10.2.3).
@@ -106,10 +160,20 @@ fn retry_after(response: &Response<Bytes>, now: Timestamp) -> Option<u64> {
 }
 
 /// What an answer of a revocation endpoint means. Success needs no body; one that says no all the same is believed.
-pub(crate) fn judge_revocation(response: &Response<Bytes>) -> Revocation {
-    match token_reply::read(response.body(), Timestamp::default()) {
+pub(crate) fn judge_revocation(response: &Response<Bytes>, passport: &Passport) -> Revocation {
+    let style = passport.revocation_style;
+    // Where the token is its own authentication, "ended" is the answer to a token that is gone.
+    let is_shown = !style.takes_refresh_tokens();
+    if is_shown && passport.verdict(response) == Verdict::Expired {
+        return Revocation::AlreadyGone;
+    }
+    match token_reply::read(response.body(), Timestamp::default(), "", " ") {
         Read::Refused(code) => match code.as_str() {
             "invalid_token" | "invalid_grant" => Revocation::AlreadyGone,
+            // Salesforce's answer to any token it does not know.
+            "unsupported_token_type" if style == RevocationStyle::TokenOnly => {
+                Revocation::AlreadyGone
+            }
             "unsupported_token_type" => Revocation::UnsupportedKind,
             _ => Revocation::Failed,
         },
@@ -128,7 +192,122 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Outcome {
-        judge(&response(status, body), Timestamp::default())
+        judge(
+            &response(status, body),
+            &Passport::default(),
+            "",
+            Timestamp::default(),
+        )
+    }
+
+    #[test]
+    fn a_refusal_in_a_providers_own_words_is_one() {
+        let passport: Passport = serde_json::from_value(serde_json::json!({
+            "id": "p", "name": "P", "provider": "p", "api_hosts": [],
+            "refused_when": [{"status": [401], "at": "/error_description", "is": ["access_denied"]}],
+        }))
+        .unwrap();
+        let judged =
+            |status, body| judge(&response(status, body), &passport, "", Timestamp::default());
+        let theirs = r#"{"error":"server_error","error_description":"access_denied"}"#;
+        assert!(matches!(judged(401, theirs), Outcome::Refused(_)));
+        assert!(matches!(judged(500, theirs), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn words_of_an_api_never_outrank_tokens_and_never_make_a_refusal_of_what_broke() {
+        let judged = |matchers: serde_json::Value, status, body| {
+            let mut passport =
+                serde_json::json!({"id": "p", "name": "P", "provider": "p", "api_hosts": []});
+            for (name, value) in matchers.as_object().unwrap() {
+                passport[name] = value.clone();
+            }
+            let passport = serde_json::from_value(passport).unwrap();
+            judge(&response(status, body), &passport, "", Timestamp::default())
+        };
+        let throttled = || serde_json::json!({"throttled_when": [{"contains": "rate"}]});
+        let tokens = r#"{"access_token":"at","scope":"generate"}"#;
+        assert!(matches!(
+            judged(throttled(), 200, tokens),
+            Outcome::Tokens(_)
+        ));
+        assert!(matches!(
+            judged(throttled(), 400, r#"{"error":"rate"}"#),
+            Outcome::Throttled(30)
+        ));
+        assert!(matches!(
+            judged(throttled(), 401, r#"{"error":"invalid_client","x":"rate"}"#),
+            Outcome::Misconfigured(_)
+        ));
+        let refused = || serde_json::json!({"refused_when": [{"contains": "gone"}]});
+        assert!(matches!(
+            judged(refused(), 200, r#"{"access_token":"gone"}"#),
+            Outcome::Tokens(_)
+        ));
+        assert!(matches!(
+            judged(refused(), 400, "gone"),
+            Outcome::Refused(_)
+        ));
+        let down = serde_json::json!({"throttled_when": [{"status": [503]}]});
+        for (matchers, status) in [(refused(), 500), (throttled(), 502), (down, 503)] {
+            assert!(
+                matches!(
+                    judged(matchers, status, "gone: rate"),
+                    Outcome::Unknown {
+                        unclear_refusal: false
+                    }
+                ),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_401_that_calls_itself_an_error_of_the_server_is_an_unclear_refusal() {
+        assert!(matches!(
+            answer(401, r#"{"error":"server_error"}"#),
+            Outcome::Unknown {
+                unclear_refusal: true
+            }
+        ));
+    }
+
+    #[test]
+    fn tokens_of_another_slot_alone_are_told_from_what_cannot_be_read() {
+        let passport: Passport = serde_json::from_value(serde_json::json!({
+            "id": "p", "name": "P", "provider": "p", "api_hosts": [],
+            "slots": [{"name": "user", "reply_at": "/authed_user"}],
+        }))
+        .unwrap();
+        let judged =
+            |body, slot| judge(&response(200, body), &passport, slot, Timestamp::default());
+        let theirs = r#"{"ok":true,"authed_user":{"access_token":"user"}}"#;
+        assert!(matches!(judged(theirs, ""), Outcome::OtherSlotsOnly));
+        assert!(matches!(judged(theirs, "user"), Outcome::Tokens(_)));
+        let nobody = r#"{"ok":true,"authed_user":{"id":"U1"}}"#;
+        assert!(matches!(judged(nobody, ""), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn where_a_token_is_shown_to_renew_or_revoke_it_the_apis_own_words_count() {
+        let passport: Passport = serde_json::from_value(serde_json::json!({
+            "id": "p", "name": "P", "provider": "p", "api_hosts": [], "revocation_style": "delete_permissions",
+            "renewal": {"url": "https://g.example/x", "grant_type": "x", "token_param": "t"},
+            "expired_when": [{"at": "/error/code", "is": ["190"]}],
+        }))
+        .unwrap();
+        let ended = response(400, r#"{"error":{"code":190}}"#);
+        assert!(matches!(
+            judge(&ended, &passport, "", Timestamp::default()),
+            Outcome::Refused(_)
+        ));
+        assert_eq!(judge_revocation(&ended, &passport), Revocation::AlreadyGone);
+        let other = response(400, r#"{"error":{"code":2}}"#);
+        assert!(matches!(
+            judge(&other, &passport, "", Timestamp::default()),
+            Outcome::Unknown { .. }
+        ));
+        assert_eq!(judge_revocation(&other, &passport), Revocation::Failed);
     }
 
     #[test]
@@ -154,7 +333,7 @@ mod tests {
             (503, "", Revocation::Failed),
         ] {
             assert_eq!(
-                judge_revocation(&response(status, body)),
+                judge_revocation(&response(status, body), &Passport::default()),
                 meaning,
                 "{status} {body}"
             );
@@ -250,7 +429,8 @@ mod tests {
                 .header(RETRY_AFTER, value)
                 .body(Bytes::new())
                 .unwrap();
-            match judge(&response, Timestamp::from_seconds(784_111_777)) {
+            let now = Timestamp::from_seconds(784_111_777);
+            match judge(&response, &Passport::default(), "", now) {
                 Outcome::Throttled(seconds) => seconds,
                 other => panic!("{other:?}"),
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use consulate_core::connection::{Connection, Health, Receipt, RevocationResult};
 use consulate_core::custody::Answer;
-use consulate_core::definition::Passport;
+use consulate_core::passport::{Credential, Passport};
 use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_core::table::ConnectionKey;
@@ -15,8 +15,9 @@ use consulate_core::vault::{self, Field, Home};
 
 use crate::Run;
 use crate::exchange::unavailable;
-use crate::outcome::Revocation;
+use crate::outcome::{Outcome, Revocation};
 use crate::patience::until;
+use crate::revocation;
 use crate::token_endpoint::{self, Client};
 
 /// How long the lease of a revocation holds: two calls and their writes.
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// So often a receipt is stored anew over tokens that came late.
 const STORE_TRIES: usize = 3;
 const POLL: Duration = Duration::from_millis(150);
+
+/// What renewal presents, and an access token.
+type Opened = [Option<SecretText>; 2];
 
 impl Run<'_> {
     /// Revokes the tokens of a connection whose row says it is disconnected, and stores the receipt.
@@ -139,20 +143,42 @@ impl Run<'_> {
         })
     }
 
-    /// Best effort: a grant that another one has just replaced is given back, where that does not end the new one too.
-    pub(crate) async fn revoke_superseded(&mut self, former: &Connection, passport: &Passport) {
+    /// Best effort: a grant that another one, with the tokens `live`, has just replaced is given back, where that does not
+    /// end the new one too.
+    pub(crate) async fn revoke_superseded(
+        &mut self,
+        former: &Connection,
+        passport: &Passport,
+        live: &[SecretText],
+    ) {
         if passport.revocation_per_user
             || (former.access_token.is_none() && former.refresh_token.is_none())
         {
             return;
         }
-        let result = self.revoke_grant(former, passport).await;
+        let result = match self.opened(former, passport).await {
+            Ok(opened) if is_shared(&opened, live) => return,
+            Ok(opened) => self.revoke_opened(former, passport, &opened).await,
+            Err(result) => result,
+        };
         self.fields.add("superseded", result);
     }
 
     async fn revoke_grant(&mut self, seen: &Connection, passport: &Passport) -> RevocationResult {
+        match self.opened(seen, passport).await {
+            Ok(opened) => self.revoke_opened(seen, passport, &opened).await,
+            Err(result) => result,
+        }
+    }
+
+    /// A grant's tokens: the one renewal presents, and the access token.
+    async fn opened(
+        &self,
+        seen: &Connection,
+        passport: &Passport,
+    ) -> Result<Opened, RevocationResult> {
         if passport.revocation_url.is_none() {
-            return RevocationResult::ProviderHasNone;
+            return Err(RevocationResult::ProviderHasNone);
         }
         let home = Home::of(seen, &passport.token_url);
         let secrets = &self.state.secrets;
@@ -166,14 +192,73 @@ impl Run<'_> {
                 match vault::open(secrets, &home, field, sealed).await {
                     Ok(plain) => *slot = Some(plain),
                     // Sealed for endpoints the passport no longer has: nobody can give it back any more.
-                    Err(vault::Error::DoesNotOpen) => return RevocationResult::GaveUp,
-                    Err(vault::Error::Unavailable) => return RevocationResult::Pending,
+                    Err(vault::Error::DoesNotOpen) => return Err(RevocationResult::GaveUp),
+                    Err(vault::Error::Unavailable) => return Err(RevocationResult::Pending),
                 }
             }
         }
-        let [refresh_token, access_token] = &opened;
-        self.revoke_tokens(passport, refresh_token.as_ref(), access_token.as_ref())
-            .await
+        Ok(opened)
+    }
+
+    async fn revoke_opened(
+        &mut self,
+        seen: &Connection,
+        passport: &Passport,
+        opened: &Opened,
+    ) -> RevocationResult {
+        let [refresh_token, access_token] = opened;
+        let ended = !seen.is_alive(self.state.clock.now());
+        let renewable = passport.credential == Credential::Oauth2 && passport.renewal.is_none();
+        match refresh_token {
+            // Only a live access token is taken, and this one has ended: what lives on is the refresh token.
+            Some(refresh_token)
+                if ended && renewable && !passport.revocation_style.takes_refresh_tokens() =>
+            {
+                self.revoke_renewed(passport, &seen.key.slot, refresh_token)
+                    .await
+            }
+            _ => {
+                // What stands in place of a refresh token is none, and not for this endpoint to see.
+                let refresh_token = refresh_token.as_ref().filter(|_| renewable);
+                self.revoke_tokens(passport, refresh_token, access_token.as_ref())
+                    .await
+            }
+        }
+    }
+
+    /// Spends a refresh token for an access token that can be shown to the provider to end the grant.
+    async fn revoke_renewed(
+        &mut self,
+        passport: &Passport,
+        slot: &str,
+        refresh_token: &SecretText,
+    ) -> RevocationResult {
+        let Ok(client) = Client::of(passport, &self.state.secrets, self.state.clock.now()).await
+        else {
+            return RevocationResult::Pending;
+        };
+        let Ok(request) = client.renewal(refresh_token, slot).await else {
+            return RevocationResult::Pending;
+        };
+        let now = self.state.clock.now();
+        let (outcome, _) =
+            token_endpoint::call(&self.state.egress, request, passport, slot, now).await;
+        match outcome {
+            Outcome::Tokens(reply) => {
+                let access_token = Some(&reply.access_token);
+                match self.revoke_tokens(passport, None, access_token).await {
+                    // The token it was had with is spent: there is no second try.
+                    RevocationResult::Pending => RevocationResult::GaveUp,
+                    result => result,
+                }
+            }
+            Outcome::Refused(_) => RevocationResult::AlreadyGone,
+            Outcome::OtherSlotsOnly
+            | Outcome::Misconfigured(_)
+            | Outcome::NotSent
+            | Outcome::Throttled(_)
+            | Outcome::Unknown { .. } => RevocationResult::Pending,
+        }
     }
 
     /// Presents tokens for revocation, each once.
@@ -186,7 +271,8 @@ impl Run<'_> {
         if passport.revocation_url.is_none() {
             return RevocationResult::ProviderHasNone;
         }
-        let Ok(client) = Client::of(passport, &self.state.secrets).await else {
+        let Ok(client) = Client::of(passport, &self.state.secrets, self.state.clock.now()).await
+        else {
             return RevocationResult::Pending;
         };
         let mut answers = Vec::new();
@@ -197,10 +283,14 @@ impl Run<'_> {
             let Some(plain) = plain else {
                 continue;
             };
-            let Ok(Some(request)) = client.revocation(hint, plain) else {
-                return RevocationResult::Pending;
+            let request = match revocation::request(&client, hint, plain) {
+                Ok(Some(request)) => request,
+                // A kind that this provider is not told about.
+                Ok(None) => continue,
+                Err(_) => return RevocationResult::Pending,
             };
-            let answer = token_endpoint::revoke(&self.state.egress, request, self.deadline).await;
+            let answer =
+                revocation::send(&self.state.egress, request, passport, self.deadline).await;
             answers.push(answer);
             let ended = matches!(answer, Revocation::Done | Revocation::AlreadyGone);
             if answer == Revocation::Failed || (ended && passport.revocation_cascades) {
@@ -209,6 +299,13 @@ impl Run<'_> {
         }
         result_of(&answers)
     }
+}
+
+/// PURE. Whether one of a former grant's tokens is one of the grant that replaced it: some providers repeat theirs at every
+/// consent (Slack without rotation), and to revoke it would end both.
+fn is_shared(former: &Opened, live: &[SecretText]) -> bool {
+    let mut former = former.iter().flatten();
+    former.any(|plain| live.iter().any(|live| live.expose() == plain.expose()))
 }
 
 /// PURE. One result from the answers to a grant's tokens.
@@ -227,6 +324,16 @@ fn result_of(answers: &[Revocation]) -> RevocationResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_the_new_grant_repeats_is_shared() {
+        let secret = |text: &str| Some(SecretText::new(text));
+        let live = [SecretText::new("bot"), SecretText::new("new")];
+        assert!(is_shared(&[None, secret("bot")], &live));
+        assert!(is_shared(&[secret("new"), secret("old")], &live));
+        assert!(!is_shared(&[secret("older"), secret("old")], &live));
+        assert!(!is_shared(&[None, None], &live));
+    }
 
     #[test]
     fn one_unconfirmed_token_keeps_a_revocation_pending() {

@@ -1,16 +1,16 @@
-//! Speaks to token and revocation endpoints: builds the request and sends it once. What became of it says `outcome`.
+//! Speaks to token endpoints: builds the request and sends it once. What became of it says `outcome`.
 //!
-//! Requests are built by the `oauth2` crate (RFC 6749 sections 2.3.1, 4.1.3, 6) and sent by our own client, whose errors
-//! tell "not sent" from "unknown".
+//! Requests for codes and refresh tokens are built by the `oauth2` crate (RFC 6749 sections 2.3.1, 4.1.3, 6), what it has
+//! no word for by hand; all are sent by our own client, whose errors tell "not sent" from "unknown".
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use consulate_core::clock::Timestamp;
-use consulate_core::definition::{ClientAuthentication, Passport};
 use consulate_core::egress::{self, Egress};
+use consulate_core::passport::{ClientAuthentication, Credential, Passport, TokenExchange};
 use consulate_core::secret::SecretText;
 use consulate_core::secrets::Secrets;
 use http::Request;
@@ -18,12 +18,14 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT}
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenUrl,
 };
 use serde::Deserialize;
 
-use crate::outcome::{Outcome, Revocation, judge, judge_revocation};
-use crate::token_reply::REPLY_LIMIT;
+use crate::client_assertion::{self, SigningKey};
+use crate::outcome::{Outcome, judge};
+use crate::sign_in;
+use crate::token_reply::{REPLY_LIMIT, shows};
 
 /// A token call has to be over in this time.
 pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(8);
@@ -41,26 +43,37 @@ pub(crate) enum Unusable {
     Unavailable,
 }
 
-/// `passports/{passport}`: the client secret and the endpoints it may be sent to.
+/// `passports/{passport}`: the client secret, or the key in its place, and the endpoints it may be used for.
 #[derive(Deserialize)]
 struct ClientSecretDocument {
-    client_secret: SecretText,
+    #[serde(default)]
+    client_secret: Option<SecretText>,
+    #[serde(flatten)]
+    key: Option<SigningKey>,
     endpoints: Vec<String>,
 }
 
 /// A passport with its client secret: what is needed to authenticate as the client.
 pub(crate) struct Client<'a> {
-    passport: &'a Passport,
+    pub passport: &'a Passport,
     secret: Option<SecretText>,
+    key: Option<SigningKey>,
+    now: Timestamp,
 }
 
 impl<'a> Client<'a> {
     /// Reads the client secret, unless the client is public. A secret stored for other endpoints is not used.
-    pub async fn of(passport: &'a Passport, secrets: &Secrets) -> Result<Self, Unusable> {
-        if passport.client_authentication == ClientAuthentication::None {
+    pub async fn of(
+        passport: &'a Passport,
+        secrets: &Secrets,
+        now: Timestamp,
+    ) -> Result<Self, Unusable> {
+        if !passport.has_client_secret() {
             return Ok(Self {
                 passport,
                 secret: None,
+                key: None,
+                now,
             });
         }
         let text = secrets
@@ -76,13 +89,31 @@ impl<'a> Client<'a> {
             .secret_endpoints()
             .iter()
             .all(|endpoint| document.endpoints.contains(endpoint));
-        if !usable || document.client_secret.expose().is_empty() {
+        let signs = passport.client_authentication == ClientAuthentication::PrivateKeyJwt;
+        let secret = document
+            .client_secret
+            .filter(|secret| !secret.expose().is_empty() && !signs);
+        let key = document.key.filter(|_| signs);
+        if !usable || (secret.is_none() && key.is_none()) {
             return Err(Unusable::Misconfigured);
         }
         Ok(Self {
             passport,
-            secret: Some(document.client_secret),
+            secret,
+            key,
+            now,
         })
+    }
+
+    /// For tests: with this secret.
+    #[cfg(test)]
+    pub fn with_secret(passport: &'a Passport, secret: &str) -> Self {
+        Self {
+            passport,
+            secret: Some(SecretText::new(secret)),
+            key: None,
+            now: Timestamp::default(),
+        }
     }
 
     /// The request that exchanges a code (RFC 6749 section 4.1.3), with the verifier whose challenge was sent.
@@ -95,36 +126,107 @@ impl<'a> Client<'a> {
         let redirect_uri = RedirectUrl::new(redirect_uri).map_err(|_| Unusable::Misconfigured)?;
         let client = self.oauth2()?.set_redirect_uri(redirect_uri);
         let mut request = client.exchange_code(AuthorizationCode::new(code));
+        let fixed = self.passport.token_params.iter();
+        // The crate says which grant it is.
+        for (name, value) in fixed.filter(|(name, _)| *name != "grant_type") {
+            request = request.add_extra_param(name, value);
+        }
+        if let Some(assertion) = self.assertion()? {
+            request = request
+                .add_extra_param("client_assertion_type", client_assertion::TYPE)
+                .add_extra_param("client_assertion", assertion);
+        }
         if let Some(verifier) = verifier {
             request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         }
         captured(request.request_async(&capture).await.err())
     }
 
+    /// The request for new tokens of `slot`, made with what is stored in place of a refresh token.
+    pub async fn renewal(
+        &self,
+        stored: &SecretText,
+        slot: &str,
+    ) -> Result<Request<Bytes>, Unusable> {
+        match (self.passport.credential, &self.passport.renewal) {
+            (Credential::Oauth2, None) => self.refresh(stored, slot).await,
+            (Credential::Oauth2, Some(exchange)) => self.exchanged(exchange, stored),
+            (Credential::ClientCredentials, _) => self.client_credentials(),
+            (Credential::PersonalAccessToken, _) => sign_in::request(self.passport, stored),
+            // Used as they are typed: there is nothing to renew.
+            (Credential::ApiKey | Credential::Basic, _) => Err(Unusable::Misconfigured),
+        }
+    }
+
     /// The request that spends a refresh token (RFC 6749 section 6).
-    pub async fn refresh(&self, refresh_token: &SecretText) -> Result<Request<Bytes>, Unusable> {
+    async fn refresh(
+        &self,
+        refresh_token: &SecretText,
+        slot: &str,
+    ) -> Result<Request<Bytes>, Unusable> {
         let client = self.oauth2()?;
         let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
         let mut request = client.exchange_refresh_token(&refresh_token);
-        if self.passport.scope_on_refresh {
-            request = request.add_scopes(self.passport.scopes.iter().cloned().map(Scope::new));
+        let (scopes, is_asked) = match self.passport.slot(slot) {
+            // A slot that is had by redeeming is what its scopes say.
+            Some(slot) => (&slot.scopes, slot.reply_at.is_none()),
+            None => (&self.passport.scopes, false),
+        };
+        if (is_asked || self.passport.scope_on_refresh) && !scopes.is_empty() {
+            let joined = scopes.join(&self.passport.scope_separator);
+            request = request.add_extra_param("scope", joined);
+        }
+        if let Some(assertion) = self.assertion()? {
+            request = request
+                .add_extra_param("client_assertion_type", client_assertion::TYPE)
+                .add_extra_param("client_assertion", assertion);
         }
         captured(request.request_async(&capture).await.err())
     }
 
-    /// The request that revokes a token (RFC 7009 section 2.1); `None` where the provider has no such endpoint. By hand:
-    /// the crate's builder refuses the plain http of a loopback provider.
-    pub fn revocation(
-        &self,
-        hint: &'static str,
-        plain: &SecretText,
-    ) -> Result<Option<Request<Bytes>>, Unusable> {
-        let Some(url) = &self.passport.revocation_url else {
-            return Ok(None);
-        };
+    /// The request with which a client gets a token of its own (RFC 6749 section 4.4.2).
+    fn client_credentials(&self) -> Result<Request<Bytes>, Unusable> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", plain.expose())
-            .append_pair("token_type_hint", hint);
+        let fixed = &self.passport.token_params;
+        if !fixed.contains_key("grant_type") {
+            form.append_pair("grant_type", "client_credentials");
+        }
+        form.extend_pairs(fixed);
+        let scopes = self.passport.scopes.join(&self.passport.scope_separator);
+        if !scopes.is_empty() {
+            form.append_pair("scope", &scopes);
+        }
+        self.authenticated(&self.passport.token_url, form)
+    }
+
+    /// The GET that answers another access token for `present`. Its address holds secrets: it is never logged, as no
+    /// address of a token endpoint is.
+    pub fn exchanged(
+        &self,
+        exchange: &TokenExchange,
+        present: &SecretText,
+    ) -> Result<Request<Bytes>, Unusable> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("grant_type", &exchange.grant_type);
+        if exchange.client_id {
+            query.append_pair("client_id", &self.passport.client_id);
+        }
+        if let Some(secret) = self.secret.as_ref().filter(|_| exchange.client_secret) {
+            query.append_pair("client_secret", secret.expose());
+        }
+        query.append_pair(&exchange.token_param, present.expose());
+        let request = Request::get(format!("{}?{}", exchange.url, query.finish()))
+            .body(Bytes::new())
+            .map_err(|_| Unusable::Misconfigured)?;
+        Ok(dressed(request))
+    }
+
+    /// POST of `form` with this client's authentication (RFC 6749 section 2.3.1).
+    pub fn authenticated(
+        &self,
+        url: &str,
+        mut form: form_urlencoded::Serializer<'_, String>,
+    ) -> Result<Request<Bytes>, Unusable> {
         let mut request =
             Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         match (self.passport.client_authentication, &self.secret) {
@@ -146,14 +248,47 @@ impl<'a> Client<'a> {
                 form.append_pair("client_id", &self.passport.client_id)
                     .append_pair("client_secret", secret.expose());
             }
-            (_, None) | (ClientAuthentication::None, _) => {
+            (_, None) | (ClientAuthentication::None | ClientAuthentication::PrivateKeyJwt, _) => {
                 form.append_pair("client_id", &self.passport.client_id);
             }
+        }
+        if let Some(assertion) = self.assertion()? {
+            form.append_pair("client_assertion_type", client_assertion::TYPE)
+                .append_pair("client_assertion", &assertion);
         }
         let request = request
             .body(Bytes::from(form.finish()))
             .map_err(|_| Unusable::Misconfigured)?;
-        Ok(Some(dressed(request)))
+        Ok(dressed(request))
+    }
+
+    /// What a client that signs proves itself with; `None` for any other.
+    fn assertion(&self) -> Result<Option<String>, Unusable> {
+        let passport = self.passport;
+        self.key
+            .as_ref()
+            .map(|key| key.assertion(&passport.client_id, &passport.token_url, self.now))
+            .transpose()
+    }
+
+    /// Whether the client secret is, or is in, `text`.
+    pub fn is_secret_in(&self, text: &str) -> bool {
+        let secret = self.secret.as_ref();
+        secret.is_some_and(|secret| shows(text, secret.expose()))
+    }
+
+    /// The proof that whoever bears `access_token` knows the client secret: HMAC-SHA-256 of the token, in hex (Meta,
+    /// "Securing Graph API Requests").
+    pub fn proof(&self, access_token: &SecretText) -> Option<String> {
+        use std::fmt::Write as _;
+        let secret = self.secret.as_ref()?;
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.expose().as_bytes());
+        let tag = ring::hmac::sign(&key, access_token.expose().as_bytes());
+        let mut text = String::new();
+        for byte in tag.as_ref() {
+            write!(text, "{byte:02x}").ok()?;
+        }
+        Some(text)
     }
 
     fn oauth2(
@@ -173,7 +308,9 @@ impl<'a> Client<'a> {
         let mut client = BasicClient::new(ClientId::new(self.passport.client_id.clone()))
             .set_auth_type(match self.passport.client_authentication {
                 ClientAuthentication::Basic => AuthType::BasicAuth,
-                ClientAuthentication::Body | ClientAuthentication::None => AuthType::RequestBody,
+                ClientAuthentication::Body
+                | ClientAuthentication::None
+                | ClientAuthentication::PrivateKeyJwt => AuthType::RequestBody,
             });
         if let Some(secret) = &self.secret {
             client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
@@ -215,7 +352,8 @@ fn captured<T: oauth2::ErrorResponse>(
     }
 }
 
-fn dressed(mut request: Request<Bytes>) -> Request<Bytes> {
+/// With the headers every call of ours has.
+pub(crate) fn dressed(mut request: Request<Bytes>) -> Request<Bytes> {
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, AGENT);
@@ -226,10 +364,15 @@ fn dressed(mut request: Request<Bytes>) -> Request<Bytes> {
 pub(crate) async fn call(
     egress: &Egress,
     request: Request<Bytes>,
+    passport: &Passport,
+    slot: &str,
     now: Timestamp,
 ) -> (Outcome, Option<u16>) {
     match egress.send(request, POST_TIMEOUT, REPLY_LIMIT).await {
-        Ok(response) => (judge(&response, now), Some(response.status().as_u16())),
+        Ok(response) => (
+            judge(&response, passport, slot, now),
+            Some(response.status().as_u16()),
+        ),
         Err(egress::Error::Refused(_) | egress::Error::NotSent) => (Outcome::NotSent, None),
         Err(egress::Error::TimedOut | egress::Error::Cut | egress::Error::TooLarge) => (
             Outcome::Unknown {
@@ -240,17 +383,51 @@ pub(crate) async fn call(
     }
 }
 
-/// Sends a revocation request, once.
-pub(crate) async fn revoke(
-    egress: &Egress,
-    request: Request<Bytes>,
-    deadline: Instant,
-) -> Revocation {
-    let time = deadline
-        .saturating_duration_since(Instant::now())
-        .min(POST_TIMEOUT);
-    match egress.send(request, time, REPLY_LIMIT).await {
-        Ok(response) => judge_revocation(&response),
-        Err(_) => Revocation::Failed,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passport(fields: serde_json::Value) -> Passport {
+        let mut passport = serde_json::json!({
+            "id": "p", "name": "P", "provider": "p", "client_id": "c", "api_hosts": [], "scopes": ["a", "b"],
+            "scope_on_refresh": true, "token_url": "https://login.example.com/token",
+        });
+        for (name, value) in fields.as_object().unwrap() {
+            passport[name] = value.clone();
+        }
+        serde_json::from_value(passport).unwrap()
+    }
+
+    /// The values of a form's parameter.
+    fn sent(request: &Request<Bytes>, name: &str) -> Vec<String> {
+        form_urlencoded::parse(request.body())
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn scopes_are_joined_as_the_passport_says_when_refreshing_and_redeeming_too() {
+        let passport = passport(serde_json::json!({
+            "scope_separator": ",", "slots": [{"name": "files", "scopes": ["c", "d"]}],
+        }));
+        let client = Client::with_secret(&passport, "s");
+        for (slot, scope) in [("", "a,b"), ("files", "c,d")] {
+            let request = client.renewal(&SecretText::new("rt"), slot).await.unwrap();
+            assert_eq!(sent(&request, "scope"), [scope], "{slot}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_is_exchanged_with_one_grant_type() {
+        let passport = passport(serde_json::json!({
+            "token_params": {"grant_type": "account_credentials", "audience": "x"},
+        }));
+        let client = Client::with_secret(&passport, "s");
+        let callback = "https://consulate.example.com/callback".to_owned();
+        let request = client.exchange("code".into(), callback, None).await;
+        let request = request.unwrap();
+        assert_eq!(sent(&request, "grant_type"), ["authorization_code"]);
+        assert_eq!(sent(&request, "audience"), ["x"]);
     }
 }

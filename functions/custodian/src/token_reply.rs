@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 pub(crate) const REPLY_LIMIT: usize = 64 * 1024;
 /// A longer token is not one.
 const TOKEN_LIMIT: usize = 16 * 1024;
+/// A shorter secret would be found within a text by chance.
+const FOUND_FROM: usize = 6;
+/// The members in which tokens stand.
+const TOKENS: [&str; 4] = ["access_token", "refresh_token", "id_token", "token"];
 
 /// Tokens as a provider gave them.
 #[derive(Clone, Debug)]
@@ -18,36 +22,99 @@ pub(crate) struct Reply {
     pub refresh_token: Option<SecretText>,
     /// Seconds from now; `None` when the reply does not say, or says zero.
     pub expires_in: Option<i64>,
+    /// Seconds from now until the refresh token ends, where the reply says so.
+    pub refresh_expires_in: Option<i64>,
     /// `None` when the reply does not say: as asked for.
     pub scopes: Option<Vec<String>>,
+    /// The whole document: fields to keep, and the tokens of other slots. Never printed: it holds them all.
+    pub document: Document,
+}
+
+/// A reply's JSON, which holds tokens.
+#[derive(Clone)]
+pub(crate) struct Document {
+    value: Value,
+    /// What stands between scopes, besides spaces and commas.
+    scope_separator: String,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+impl Document {
+    /// What stands at a JSON pointer (RFC 6901).
+    pub fn at(&self, pointer: &str) -> Option<&Value> {
+        self.value.pointer(pointer)
+    }
+
+    /// Whether `text` is, or holds, a token of any slot.
+    pub fn shows_a_token(&self, text: &str) -> bool {
+        shows_a_token_of(&self.value, text)
+    }
+
+    /// The tokens at `pointer`; `None` where there are none, or not wholly usable ones.
+    pub fn tokens_at(&self, pointer: &str, now: Timestamp) -> Option<Reply> {
+        let members = self.at(pointer)?.as_object()?;
+        tokens(members, now, self)
+    }
+}
+
+/// Whether `text` is `secret`, or holds one that is not so short that it is there by chance.
+pub(crate) fn shows(text: &str, secret: &str) -> bool {
+    text == secret || (secret.len() >= FOUND_FROM && text.contains(secret))
+}
+
+/// Whether a token of any kind, wherever it stands in `value`, is shown by `text`.
+fn shows_a_token_of(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| match value {
+            Value::String(token) if TOKENS.contains(&name.as_str()) => {
+                !token.is_empty() && shows(text, token)
+            }
+            value => shows_a_token_of(value, text),
+        }),
+        Value::Array(values) => values.iter().any(|value| shows_a_token_of(value, text)),
+        _ => false,
+    }
 }
 
 /// What a body turned out to be.
 #[derive(Debug)]
 pub(crate) enum Read {
-    Tokens(Reply),
+    Tokens(Box<Reply>),
     /// An OAuth error code (RFC 6749 section 5.2), or a provider's own.
     Refused(String),
     Unreadable,
 }
 
-/// Reads a reply's body. `now` turns absolute expiries into seconds.
-pub(crate) fn read(body: &[u8], now: Timestamp) -> Read {
+/// Reads a reply's body, whose tokens stand at the JSON pointer `at`, or at the top all the same. `now` turns absolute
+/// expiries into seconds.
+pub(crate) fn read(body: &[u8], now: Timestamp, at: &str, scope_separator: &str) -> Read {
     let Some(members) = members(body) else {
         return Read::Unreadable;
     };
     if let Some(code) = error_code(&members) {
         return Read::Refused(code);
     }
-    match tokens(&members, now) {
-        Some(reply) => Read::Tokens(reply),
+    let document = Document {
+        value: Value::Object(members),
+        scope_separator: scope_separator.to_owned(),
+    };
+    let tokens = document
+        .tokens_at(at, now)
+        .or_else(|| document.tokens_at("", now));
+    match tokens {
+        Some(reply) => Read::Tokens(Box::new(reply)),
         None => Read::Unreadable,
     }
 }
 
 fn members(body: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(body) {
-        Ok(Value::Object(members)) => return Some(members),
+        Ok(Value::Object(members)) => return Some(unwrapped(members)),
         Ok(_) => return None,
         Err(_) => {}
     }
@@ -62,6 +129,22 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
             .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
             .collect(),
     )
+}
+
+/// `{"data":[{…}]}` is the one document in it (Instagram).
+fn unwrapped(mut members: Map<String, Value>) -> Map<String, Value> {
+    let single = match members.get_mut("data") {
+        Some(Value::Array(values)) if values.len() == 1 => values.pop(),
+        _ => None,
+    };
+    match single {
+        Some(Value::Object(inner)) if inner.contains_key("access_token") => inner,
+        Some(other) => {
+            members.insert("data".to_owned(), Value::Array(vec![other]));
+            members
+        }
+        None => members,
+    }
 }
 
 fn error_code(members: &Map<String, Value>) -> Option<String> {
@@ -98,8 +181,12 @@ fn tame(code: &str) -> String {
     }
 }
 
-fn tokens(members: &Map<String, Value>, now: Timestamp) -> Option<Reply> {
-    let access_token = token(members.get("access_token")?)?;
+fn tokens(members: &Map<String, Value>, now: Timestamp, document: &Document) -> Option<Reply> {
+    // Tableau calls it `token`.
+    let access_token = members
+        .get("access_token")
+        .or_else(|| members.get("token"))?;
+    let access_token = token(access_token)?;
     let refresh_token = match members.get("refresh_token") {
         None | Some(Value::Null) => None,
         Some(Value::String(empty)) if empty.is_empty() => None,
@@ -115,7 +202,17 @@ fn tokens(members: &Map<String, Value>, now: Timestamp) -> Option<Reply> {
         access_token,
         refresh_token,
         expires_in: expires_in(members, now),
-        scopes: members.get("scope").and_then(scopes),
+        refresh_expires_in: members
+            .get("refresh_token_expires_in")
+            .and_then(number)
+            .filter(|seconds| *seconds > 0)
+            .map(bounded),
+        // Instagram calls them permissions.
+        scopes: members
+            .get("scope")
+            .or_else(|| members.get("permissions"))
+            .and_then(|value| scopes(value, &document.scope_separator)),
+        document: document.clone(),
     })
 }
 
@@ -141,11 +238,27 @@ fn expires_in(members: &Map<String, Value>, now: Timestamp) -> Option<i64> {
         };
         Some(at.since(now) / 1000)
     };
-    // Ten years bounds what may later be multiplied.
+    let clock = || clock(members.get("estimatedTimeToExpiration")?.as_str()?);
     relative
         .or_else(absolute)
+        .or_else(clock)
         .filter(|seconds| *seconds > 0)
-        .map(|seconds| seconds.min(315_360_000))
+        .map(bounded)
+}
+
+/// Ten years bounds what may later be multiplied.
+fn bounded(seconds: i64) -> i64 {
+    seconds.min(315_360_000)
+}
+
+/// Seconds of `HH:MM:SS` (Tableau); hours are not bounded by a day.
+fn clock(text: &str) -> Option<i64> {
+    let mut parts = text
+        .split(':')
+        .map(|part| part.parse::<u32>().ok().map(i64::from));
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    let whole = parts.next().is_none() && minutes < 60 && seconds < 60;
+    whole.then_some(hours * 3_600 + minutes * 60 + seconds)
 }
 
 fn number(value: &Value) -> Option<i64> {
@@ -157,8 +270,12 @@ fn number(value: &Value) -> Option<i64> {
     number.is_finite().then_some(number as i64)
 }
 
-fn scopes(value: &Value) -> Option<Vec<String>> {
+fn scopes(value: &Value, separator: &str) -> Option<Vec<String>> {
     let split = |text: &str| {
+        let text = match separator {
+            "" => text.to_owned(),
+            separator => text.replace(separator, " "),
+        };
         text.split([' ', ','])
             .filter(|scope| !scope.is_empty())
             .map(str::to_owned)
@@ -178,131 +295,4 @@ fn scopes(value: &Value) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
-
-    fn reply(body: &str) -> Reply {
-        match read(body.as_bytes(), NOW) {
-            Read::Tokens(reply) => reply,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_plain_reply_is_read() {
-        let reply = reply(
-            r#"{"access_token":"at","token_type":"bearer","expires_in":3600,"refresh_token":"rt","scope":"a b"}"#,
-        );
-        assert_eq!(reply.access_token.expose(), "at");
-        assert_eq!(reply.refresh_token.unwrap().expose(), "rt");
-        assert_eq!(reply.expires_in, Some(3600));
-        assert_eq!(reply.scopes.unwrap(), ["a", "b"]);
-    }
-
-    #[test]
-    fn a_form_body_is_read_whatever_its_content_type() {
-        let reply = reply("access_token=at&expires_in=60&scope=a%20b");
-        assert_eq!(
-            (reply.access_token.expose(), reply.expires_in),
-            ("at", Some(60))
-        );
-    }
-
-    #[test]
-    fn expiry_is_understood_in_every_spelling() {
-        for (member, seconds) in [
-            (r#""expires_in":60"#, Some(60)),
-            (r#""expires_in":"60""#, Some(60)),
-            (r#""expires_in":60.7"#, Some(60)),
-            (r#""expires_in":0"#, None),
-            (r#""expires_in":-5"#, None),
-            (r#""x":1"#, None),
-            (r#""expires_at":1800000060"#, Some(60)),
-            (r#""expires_on":"1800000060""#, Some(60)),
-            (r#""expires_at":1800000060000"#, Some(60)),
-            (r#""expires_at":"2027-01-15T08:01:00Z""#, Some(60)),
-        ] {
-            assert_eq!(
-                reply(&format!(r#"{{"access_token":"at",{member}}}"#)).expires_in,
-                seconds,
-                "{member}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_empty_or_missing_refresh_token_keeps_the_stored_one() {
-        for member in [
-            r#""refresh_token":"""#,
-            r#""refresh_token":null"#,
-            r#""x":1"#,
-        ] {
-            assert!(
-                reply(&format!(r#"{{"access_token":"at",{member}}}"#))
-                    .refresh_token
-                    .is_none()
-            );
-        }
-    }
-
-    #[test]
-    fn scopes_come_with_spaces_commas_or_in_an_array() {
-        for scope in [r#""a b""#, r#""a,b""#, r#"["a","b"]"#] {
-            assert_eq!(
-                reply(&format!(r#"{{"access_token":"at","scope":{scope}}}"#))
-                    .scopes
-                    .unwrap(),
-                ["a", "b"]
-            );
-        }
-    }
-
-    #[test]
-    fn an_error_is_a_refusal_even_beside_a_token_and_even_as_an_object() {
-        for (body, code) in [
-            (
-                r#"{"error":"invalid_grant","access_token":"at"}"#,
-                "invalid_grant",
-            ),
-            (r#"{"ok":false}"#, "refused"),
-            (r#"{"error":{"code":190,"message":"x"}}"#, "190"),
-            (
-                "error=bad_verification_code&error_description=x",
-                "bad_verification_code",
-            ),
-            (r#"{"error":"<script>alert(1)</script>"}"#, "refused"),
-        ] {
-            match read(body.as_bytes(), NOW) {
-                Read::Refused(read) => assert_eq!(read, code),
-                other => panic!("{body}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_not_wholly_usable_is_not_used() {
-        let long = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(TOKEN_LIMIT + 1));
-        for body in [
-            "",
-            "<html></html>",
-            "[]",
-            "null",
-            "{}",
-            r#"{"access_token":""}"#,
-            r#"{"access_token":7}"#,
-            r#"{"access_token":"a b"}"#,
-            "{\"access_token\":\"a\\u0000b\"}",
-            r#"{"access_token":"at","refresh_token":7}"#,
-            r#"{"access_token":"at","token_type":"DPoP"}"#,
-            &long,
-            r#"{"access_token":"at""#,
-        ] {
-            assert!(
-                matches!(read(body.as_bytes(), NOW), Read::Unreadable),
-                "{body:.40}"
-            );
-        }
-    }
-}
+mod tests;

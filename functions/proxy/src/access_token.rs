@@ -4,11 +4,11 @@
 //! does. A token in memory is at most 15 s old and belongs to one grant and version, so a disconnect is seen everywhere
 //! within 15 s.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use consulate_core::clock::Clock;
+use consulate_core::clock::{Clock, Timestamp};
 use consulate_core::connection::Connection;
 use consulate_core::connections::Connections;
 use consulate_core::custody::{Answer, Custodian, Event};
@@ -68,8 +68,24 @@ pub(crate) struct Opened {
     pub access_token: SecretText,
     /// The row it came from.
     pub row: Arc<Connection>,
+    /// The main slot's, where that is another one.
+    main: Option<Arc<Connection>>,
     /// For the log: `cache`, `row` or `refreshed`.
     pub source: &'static str,
+}
+
+impl Opened {
+    /// The fields that the connection has kept: the main slot's.
+    pub fn kept(&self) -> &BTreeMap<String, String> {
+        &self.main.as_ref().unwrap_or(&self.row).fields
+    }
+}
+
+/// A row that may serve calls, with the main slot's where that is another one: both of one grant, both usable.
+#[derive(Clone)]
+struct Usable {
+    row: Connection,
+    main: Option<Arc<Connection>>,
 }
 
 /// What became of asking for another token than one an API rejected.
@@ -80,13 +96,20 @@ pub(crate) enum Replacement {
     Kept,
 }
 
+/// An opened access token in memory. Its age is counted on both clocks, so that neither a stopped environment nor a
+/// stepped wall clock keeps it longer.
+struct Held {
+    opened_at: (Instant, Timestamp),
+    opened: Opened,
+}
+
 #[derive(Clone)]
 pub(crate) struct AccessTokens {
     clock: Clock,
     connections: Connections,
     secrets: Secrets,
     custodian: Custodian,
-    held: Arc<Mutex<HashMap<ConnectionKey, (Instant, Opened)>>>,
+    held: Arc<Mutex<HashMap<ConnectionKey, Held>>>,
 }
 
 impl AccessTokens {
@@ -109,27 +132,77 @@ impl AccessTokens {
     pub async fn get(&self, key: &ConnectionKey, passport: &Passport) -> Result<Opened, Error> {
         let now = self.clock.now();
         if let Some(opened) = self.held(key)
-            && opened.row.is_fresh(now)
+            && opened.row.is_fresh(now, passport)
             && opened.row.usable(&passport.config_version()).is_ok()
         {
             return Ok(opened);
         }
-        let read = self.connections.read(key, false).await?;
-        let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-        row.usable(&passport.config_version())
-            .map_err(Error::AuthenticationRequired)?;
-        if row.is_fresh(now) {
-            let opened = self.open(row, passport, "row").await?;
+        let row = self.connections.read(key, false).await?;
+        let usable = self.usable(key, row, passport).await?;
+        let row = &usable.row;
+        if row.is_fresh(now, passport) {
+            let opened = self.open(usable, passport, "row").await?;
             if opened.row.use_is_worth_noting(now) {
                 // Best effort: the next call notes it otherwise.
                 self.connections.note_use(key, now).await.unwrap_or(());
             }
             return Ok(opened);
         }
-        match self.renew(row, passport, false).await? {
-            Replacement::Renewed(opened) => Ok(opened),
-            Replacement::Kept => Err(Error::Busy),
+        let resting = row.backoff_until.is_some_and(|until| until > now);
+        if resting && row.is_alive(now) {
+            return self.open(usable, passport, "row").await;
         }
+        match self.renew(usable.clone(), passport, false).await {
+            Ok(Replacement::Renewed(opened)) => Ok(opened),
+            // It could not be renewed in time, but has not ended either: better than none.
+            Err(Error::Busy | Error::Unavailable { .. } | Error::Misconfigured)
+                if usable.row.is_alive(self.clock.now()) =>
+            {
+                self.open(usable, passport, "row").await
+            }
+            Ok(Replacement::Kept) => Err(Error::Busy),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The row of `key`, as it was read, if it may serve calls; for a slot that takes one more read, of the main row.
+    async fn usable(
+        &self,
+        key: &ConnectionKey,
+        row: Option<Connection>,
+        passport: &Passport,
+    ) -> Result<Usable, Error> {
+        let version = passport.config_version();
+        let serves = |row: &Connection| row.usable(&version).map_err(Error::AuthenticationRequired);
+        if key.slot.is_empty() {
+            let row = row.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
+            serves(&row)?;
+            return Ok(Usable { row, main: None });
+        }
+        let main_key = key.in_slot("");
+        let not_connected = Error::AuthenticationRequired(Reason::NotConnected);
+        let main = self.connections.read(&main_key, false).await?;
+        let mut main = main.ok_or(not_connected)?;
+        let mut row = row;
+        if row
+            .as_ref()
+            .is_some_and(|row| row.grant_id != main.grant_id)
+        {
+            // Read around a connect, perhaps; else what another grant left behind.
+            let read = self.connections.read(&main_key, true).await?;
+            main = read.ok_or(not_connected)?;
+            row = self.connections.read(key, true).await?;
+        }
+        serves(&main)?;
+        // The consent did not bring this slot's token.
+        let row = row
+            .filter(|row| row.grant_id == main.grant_id)
+            .ok_or(Error::AuthenticationRequired(Reason::MissingScopes))?;
+        serves(&row)?;
+        Ok(Usable {
+            row,
+            main: Some(Arc::new(main)),
+        })
     }
 
     /// Another access token than `opened`, which an API answered 401 to.
@@ -144,27 +217,29 @@ impl AccessTokens {
         }
         self.forget(&opened.row.key);
         let read = self.connections.read(&opened.row.key, true).await?;
-        let row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-        row.usable(&passport.config_version())
-            .map_err(Error::AuthenticationRequired)?;
+        let usable = self.usable(&opened.row.key, read, passport).await?;
+        let row = &usable.row;
         if row.grant_id != opened.row.grant_id || row.version > opened.row.version {
-            return Ok(Replacement::Renewed(self.open(row, passport, "row").await?));
+            return Ok(Replacement::Renewed(
+                self.open(usable, passport, "row").await?,
+            ));
         }
         if !may_force {
             return Ok(Replacement::Kept);
         }
-        self.renew(row, passport, true).await
+        self.renew(usable, passport, true).await
     }
 
     async fn renew(
         &self,
-        seen: Connection,
+        usable: Usable,
         passport: &Passport,
         rejected: bool,
     ) -> Result<Replacement, Error> {
         let gives_up = Instant::now() + WAIT;
         let mut asks = 0;
         let mut confirmed = None;
+        let Usable { row: seen, main } = usable;
         let mut row = seen.clone();
         loop {
             if row.held_lease(self.clock.now()).is_none() {
@@ -202,16 +277,24 @@ impl AccessTokens {
                 pause().await;
             }
             let read = self.connections.read(&seen.key, true).await?;
-            row = read.ok_or(Error::AuthenticationRequired(Reason::NotConnected))?;
-            row.usable(&passport.config_version())
-                .map_err(Error::AuthenticationRequired)?;
+            let usable = match read {
+                // The same grant's: how the main slot stands was looked at a moment ago.
+                Some(row) if row.grant_id == seen.grant_id => {
+                    row.usable(&passport.config_version())
+                        .map_err(Error::AuthenticationRequired)?;
+                    let main = main.clone();
+                    Usable { row, main }
+                }
+                read => self.usable(&seen.key, read, passport).await?,
+            };
+            row = usable.row.clone();
             let newer = row.version > seen.version || row.grant_id != seen.grant_id;
             // What the custodian calls fresh is: clocks differ a little.
-            let serves =
-                !rejected && (confirmed == Some(row.version) || row.is_fresh(self.clock.now()));
+            let serves = !rejected
+                && (confirmed == Some(row.version) || row.is_fresh(self.clock.now(), passport));
             if newer || serves {
                 return Ok(Replacement::Renewed(
-                    self.open(row, passport, "refreshed").await?,
+                    self.open(usable, passport, "refreshed").await?,
                 ));
             }
             if Instant::now() >= gives_up {
@@ -225,10 +308,11 @@ impl AccessTokens {
 
     async fn open(
         &self,
-        row: Connection,
+        usable: Usable,
         passport: &Passport,
         source: &'static str,
     ) -> Result<Opened, Error> {
+        let Usable { row, main } = usable;
         let sealed = row
             .access_token
             .as_deref()
@@ -238,6 +322,7 @@ impl AccessTokens {
         let opened = Opened {
             access_token,
             row: Arc::new(row),
+            main,
             source,
         };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,15 +333,25 @@ impl AccessTokens {
             source: FROM_MEMORY,
             ..opened.clone()
         };
-        held.insert(opened.row.key.clone(), (Instant::now(), kept));
+        let entry = Held {
+            opened_at: (Instant::now(), self.clock.now()),
+            opened: kept,
+        };
+        held.insert(opened.row.key.clone(), entry);
         Ok(opened)
     }
 
     fn held(&self, key: &ConnectionKey) -> Option<Opened> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let young = |entry: &&Held| {
+            let (instant, timestamp) = entry.opened_at;
+            let age = now.since(timestamp);
+            instant.elapsed() < HELD_FOR && (0..HELD_FOR.as_millis() as i64).contains(&age)
+        };
         held.get(key)
-            .filter(|(opened_at, _)| opened_at.elapsed() < HELD_FOR)
-            .map(|(_, opened)| opened.clone())
+            .filter(young)
+            .map(|entry| entry.opened.clone())
     }
 
     fn forget(&self, key: &ConnectionKey) {

@@ -11,15 +11,21 @@ use consulate_core::caller::WidgetCaller;
 use consulate_core::definition::{Authentication, NamedApi, Passport};
 use consulate_core::egress;
 use consulate_core::http::Bounded;
-use consulate_core::log::Fields;
+use consulate_core::log;
 use consulate_core::owner::OwnerKey;
+use consulate_core::passport::{Verdict, WrongSlot};
 use consulate_core::problem::{Code, Problem, Reason};
 use consulate_core::table::ConnectionKey;
-use consulate_core::template::{CallerValues, Rendered};
-use http::{Request, StatusCode};
+use consulate_core::template::{CallerValues, Fields, RenderError, Rendered};
+use http::Request;
 
 use crate::access_token::{self, Opened, Replacement};
-use crate::{State, echo_guard, envelope, params, response_headers};
+use crate::envelope::Throttled;
+use crate::guards::Guards;
+use crate::{State, envelope, params, response_headers, throttle};
+
+/// Query parameter, and field of the connection, of a proof that goes along with a Meta token.
+pub(crate) const PROOF: &str = "appsecret_proof";
 
 /// API Gateway gives up after 29 s; whatever happens, we answer before.
 const BUDGET: Duration = Duration::from_secs(27);
@@ -34,12 +40,12 @@ pub(crate) async fn call(
     Bounded(body): Bounded,
 ) -> Response {
     let name = path.get("name").map_or("", String::as_str);
-    let mut fields = Fields::new().with("api", name);
+    let mut fields = log::Fields::new().with("api", name);
     let mut response = match answer(&state, &caller, name, &body, &mut fields).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    if let Some(theirs) = response.extensions_mut().remove::<Fields>() {
+    if let Some(theirs) = response.extensions_mut().remove::<log::Fields>() {
         fields.extend(theirs);
     }
     response.extensions_mut().insert(fields);
@@ -51,7 +57,7 @@ async fn answer(
     caller: &WidgetCaller,
     name: &str,
     body: &Bytes,
-    fields: &mut Fields,
+    log: &mut log::Fields,
 ) -> Result<Response, Problem> {
     let started = Instant::now();
     let widget = &caller.widget;
@@ -67,9 +73,9 @@ async fn answer(
             )
             .field("authenticationKey")
         })?;
-    fields.add("auth_key", &authentication.auth_key);
+    log.add("auth_key", &authentication.auth_key);
     let passport = bound_passport(state, &widget.id, authentication).await?;
-    fields.add("passport", &passport.id);
+    log.add("passport", &passport.id);
     let template = state.template(widget, &passport, api).map_err(|error| {
         Problem::new(Code::Unavailable, "The API's definition cannot be used.").field(error.field)
     })?;
@@ -79,35 +85,68 @@ async fn answer(
         user_email: caller.caller.email.as_deref(),
         organisation_id: &caller.caller.organisation,
     };
-    let rendered = template
-        .render(&params, values)
-        .map_err(|error| Problem::new(Code::ParamsInvalid, error.to_string()).param(error.param))?;
-    check_host(state, &passport, &template, &rendered)?;
-    fields.add("upstream_host", template.host());
-
-    let key = ConnectionKey {
-        passport: passport.id.clone(),
-        owner: OwnerKey::of(&caller.caller, authentication.owner),
+    let required = |error| problem_of(error, &widget.id, authentication, &passport);
+    // Judged before any credential is touched; what needs fields of the connection is rendered with them afterwards.
+    let unusable = |error: RenderError| match error.param() {
+        Some(param) => Problem::new(Code::ParamsInvalid, error.to_string()).param(param),
+        // The connection was made before the passport kept this field, or the provider did not say.
+        None => required(access_token::Error::AuthenticationRequired(
+            Reason::ConfigChanged,
+        )),
+    };
+    let judged = template
+        .render(&params, values, Fields::Unknown)
+        .map_err(unusable)?;
+    if let Some(host) = template.host() {
+        check_host(state, &passport, host, &judged)?;
+    }
+    let slot_of = |host: Option<&str>| passport.slot_of(api, host).map_err(wrong_slot);
+    let host = template.host_under(&passport, None);
+    let mut slot = slot_of(host.as_deref())?;
+    let owner = OwnerKey::of(&caller.caller, authentication.owner);
+    let main = ConnectionKey::new(&passport.id, owner);
+    let tokens = &state.access_tokens;
+    let opened = tokens.get(&main.in_slot(slot), &passport).await;
+    let mut opened = opened.map_err(required)?;
+    if host.is_none() {
+        // Only the connection says where the call goes, and so whose token it takes.
+        let host = template.host_under(&passport, Some(opened.kept()));
+        let right = slot_of(host.as_deref())?;
+        if right != slot {
+            slot = right;
+            let other = tokens.get(&main.in_slot(slot), &passport).await;
+            opened = other.map_err(required)?;
+        }
+    }
+    // Anew for every token: a renewal may have moved the API's address.
+    let render = |opened: &Opened| -> Result<Rendered, Problem> {
+        if !template.needs_connection() {
+            return Ok(judged.clone());
+        }
+        let field = |name: &str| passport.connection_field(opened.kept(), name);
+        let rendered = template
+            .render(&params, values, Fields::Known(&field))
+            .map_err(unusable)?;
+        check_host(state, &passport, rendered.host(), &rendered)?;
+        if slot_of(Some(rendered.host()))? != slot {
+            return Err(host_refused());
+        }
+        Ok(rendered)
     };
     let mut call = Call {
         state,
         api,
         passport: &passport,
-        rendered,
+        rendered: render(&opened)?,
+        render: &render,
         deadline: started + BUDGET,
-        fields,
+        fields: log,
     };
-    let opened = call
-        .state
-        .access_tokens
-        .get(&key, &passport)
-        .await
-        .map_err(|error| problem_of(error, &widget.id, authentication))?;
     call.send_and_wrap(opened)
         .await
         .map_err(|failure| match failure {
             Failure::Problem(problem) => *problem,
-            Failure::AccessToken(error) => problem_of(error, &widget.id, authentication),
+            Failure::AccessToken(error) => required(error),
         })
 }
 
@@ -126,25 +165,39 @@ async fn bound_passport(
 fn check_host(
     state: &State,
     passport: &Passport,
-    template: &consulate_core::template::ApiTemplate,
+    host: &str,
     rendered: &Rendered,
 ) -> Result<(), Problem> {
-    let refused = || {
-        Problem::new(
-            Code::UpstreamUnreachable,
-            "The API's host is not one this passport's credential may be sent to.",
-        )
-        .field("url")
-    };
-    if !passport
-        .api_hosts
-        .iter()
-        .any(|host| host == template.host())
-        || rendered.host() != template.host()
-    {
-        return Err(refused());
+    if !passport.allows_host(host, rendered.is_host_pinned()) || rendered.host() != host {
+        return Err(host_refused());
     }
-    state.egress.check(rendered.uri()).map_err(|_| refused())
+    state
+        .egress
+        .check(rendered.uri())
+        .map_err(|_| host_refused())
+}
+
+fn host_refused() -> Problem {
+    Problem::new(
+        Code::UpstreamUnreachable,
+        "The API's host is not one this passport's credential may be sent to.",
+    )
+    .field("url")
+}
+
+/// The widget names a token that its passport does not have, or that is for other hosts.
+fn wrong_slot(error: WrongSlot) -> Problem {
+    let problem = match error {
+        WrongSlot::Unknown => Problem::new(
+            Code::Unavailable,
+            "The API takes a token that its passport does not have.",
+        ),
+        WrongSlot::Elsewhere => Problem::new(
+            Code::UpstreamUnreachable,
+            "The API's host is not one that the token it takes may be sent to.",
+        ),
+    };
+    problem.field("token_slot")
 }
 
 /// A call on its way.
@@ -153,8 +206,10 @@ struct Call<'a> {
     api: &'a NamedApi,
     passport: &'a Passport,
     rendered: Rendered,
+    /// The request for another token.
+    render: &'a (dyn Fn(&Opened) -> Result<Rendered, Problem> + Sync),
     deadline: Instant,
-    fields: &'a mut Fields,
+    fields: &'a mut log::Fields,
 }
 
 enum Failure {
@@ -174,9 +229,10 @@ impl Call<'_> {
         self.fields.add("version", opened.row.version);
         let mut opened = opened;
         let mut answer = self.send(&opened).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            // The API says the credential is no good although it has not expired: have it renewed, unless it is brand
-            // new. Then send again only what may be sent twice (RFC 9110 section 9.2).
+        let mut verdict = self.passport.verdict(&answer);
+        if verdict == Verdict::Expired {
+            // The API says, in whatever way it does, that the credential is no good although it has not expired: have it
+            // renewed, unless it is brand new. Then send again only what may be sent twice (RFC 9110 section 9.2).
             let replaced = self
                 .state
                 .access_tokens
@@ -188,20 +244,38 @@ impl Call<'_> {
                     if self.rendered.method().is_safe() || self.api.idempotent {
                         self.fields.add("source", newer.source);
                         self.fields.add("version", newer.row.version);
+                        self.rendered = (self.render)(&newer)?;
                         answer = self.send(&newer).await?;
+                        verdict = self.passport.verdict(&answer);
                         opened = newer;
                     }
                 }
                 Replacement::Kept => {}
             }
         }
-        self.wrap(&answer, &opened)
+        self.wrap(&answer, &opened, verdict)
+    }
+
+    /// The proof that goes along with a Meta token, as the connection has it.
+    fn proof<'o>(&self, opened: &'o Opened) -> Vec<(&'static str, &'o str)> {
+        let proof = opened.row.fields.get(PROOF).map(String::as_str);
+        let wanted = self.passport.appsecret_proof;
+        proof
+            .filter(|_| wanted)
+            .map(|proof| (PROOF, proof))
+            .into_iter()
+            .collect()
     }
 
     async fn send(&mut self, opened: &Opened) -> Result<http::Response<Bytes>, Failure> {
+        self.fields.add("upstream_host", self.rendered.host());
         let request: Request<Bytes> = self
             .rendered
-            .to_request(opened.access_token.expose())
+            .to_request(
+                opened.access_token.expose(),
+                &self.passport.inject,
+                &self.proof(opened),
+            )
             .map_err(|_| Problem::new(Code::Unavailable, "The request cannot be built."))?;
         let time = self
             .deadline
@@ -232,6 +306,7 @@ impl Call<'_> {
         &mut self,
         answer: &http::Response<Bytes>,
         opened: &Opened,
+        verdict: Verdict,
     ) -> Result<Response, Failure> {
         let coded = answer
             .headers()
@@ -245,7 +320,20 @@ impl Call<'_> {
             let detail = "The API answered in a content coding that was not asked for.";
             return Err(Problem::new(Code::UpstreamUnreachable, detail).into());
         }
-        let guard = echo_guard::EchoGuard::new(opened.access_token.expose());
+        let throttled = (verdict == Verdict::Throttled).then(|| {
+            let now = self.state.clock.now();
+            let wait = throttle::retry_after(self.passport, answer.headers(), now);
+            self.fields.add("throttled", true);
+            Throttled {
+                is_throttled: true,
+                retry_after_seconds: wait,
+            }
+        });
+        let guard = Guards::of(
+            self.passport,
+            opened.access_token.expose(),
+            &self.proof(opened),
+        );
         let headers = response_headers::allowed(answer.headers());
         let (document, echoes) = envelope::build(
             answer.status(),
@@ -253,6 +341,7 @@ impl Call<'_> {
             headers,
             answer.body(),
             &guard,
+            throttled,
         )
         .map_err(|_| too_large())?;
         if echoes > 0 {
@@ -278,10 +367,17 @@ fn problem_of(
     error: access_token::Error,
     widget: &str,
     authentication: &Authentication,
+    passport: &Passport,
 ) -> Problem {
+    let auth_key = &authentication.auth_key;
     match error {
         access_token::Error::AuthenticationRequired(reason) => {
-            Problem::authentication_required(reason, widget, &authentication.auth_key)
+            let problem = Problem::authentication_required(reason, widget, auth_key);
+            if passport.credential.is_consented() {
+                problem
+            } else {
+                problem.connect_by_typing(widget, auth_key)
+            }
         }
         access_token::Error::Busy => Problem::new(
             Code::RefreshBusy,

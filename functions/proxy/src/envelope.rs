@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `body` is the API's JSON, byte for byte (numbers are not read, let alone rounded); a string for text, and for an empty
-//! body; base64 with `"isBase64Encoded":true` for anything else. `isSuccess` is a 2xx of the API.
+//! body; base64 with `"isBase64Encoded":true` for anything else. `isSuccess` is a 2xx of the API. An answer that means "too
+//! many calls", in whatever words of the provider's, carries `"isThrottled":true` and, where known, `retryAfterSeconds`.
 //! Source: Appspace advanced guide, "Making authenticated API calls".
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
-use crate::echo_guard::EchoGuard;
+use crate::guards::Guards;
 
 /// Lambda's reply limit is 6 MB; the envelope travels inside a JSON string of it, beside headers and status.
 const REPLY_LIMIT: usize = 6_291_556 - 64 * 1024;
@@ -39,6 +40,19 @@ struct Envelope<'a> {
     is_success: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_base64_encoded: bool,
+    #[serde(flatten)]
+    throttled: Option<Throttled>,
+}
+
+/// What an envelope says beside Appspace's members when the API was called too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Throttled {
+    /// Always true.
+    pub is_throttled: bool,
+    /// Seconds until the API wants to be called again, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +83,8 @@ pub fn build(
     headers: &HeaderMap,
     mut shown: Vec<(String, String)>,
     body: &[u8],
-    guard: &EchoGuard,
+    guard: &Guards,
+    throttled: Option<Throttled>,
 ) -> Result<(Vec<u8>, usize), TooLarge> {
     let mut echoes = 0;
     for (_, value) in &mut shown {
@@ -122,6 +137,7 @@ pub fn build(
         content_type: clean_type.as_deref(),
         is_success: status.is_success(),
         is_base64_encoded,
+        throttled,
     };
     let document = serde_json::to_vec(&envelope).map_err(|_| TooLarge)?;
     if encoded_len(&document) > REPLY_LIMIT {
@@ -181,8 +197,8 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.insert(http::header::CONTENT_TYPE, content_type.parse().unwrap());
         }
-        let guard = EchoGuard::new("a-token-nobody-sends");
-        let (document, _) = build(StatusCode::OK, &headers, Vec::new(), body, &guard)?;
+        let guard = Guards::new("a-token-nobody-sends");
+        let (document, _) = build(StatusCode::OK, &headers, Vec::new(), body, &guard, None)?;
         Ok(String::from_utf8(document).unwrap())
     }
 
@@ -258,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_echo_in_a_header_or_body_is_removed_and_counted() {
-        let guard = EchoGuard::new("at-secret-value");
+        let guard = Guards::new("at-secret-value");
         let mut headers = HeaderMap::new();
         headers.insert(
             http::header::CONTENT_TYPE,
@@ -274,6 +290,7 @@ mod tests {
             shown,
             br#"{"t":"at-secret-value"}"#,
             &guard,
+            None,
         )
         .unwrap();
         assert_eq!(echoes, 2);

@@ -2,15 +2,17 @@
 //! envelope. It opens access tokens and nothing else, and never talks to a token endpoint.
 //!
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
-//! that can be used now, `call` sends it and judges the answer, `echo_guard` removes the credential should it come
-//! back, `envelope` and `response_headers` shape what the widget sees.
+//! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
+//! come back, `envelope`, `throttle` and `response_headers` shape what the widget sees.
 
 mod access_token;
 mod call;
 pub mod echo_guard;
 pub mod envelope;
+pub mod guards;
 pub mod params;
 pub mod response_headers;
+pub mod throttle;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +21,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
 use consulate_core::caller::Callers;
+use consulate_core::clock::Clock;
 use consulate_core::definition::{NamedApi, Passport, Widget};
 use consulate_core::definitions::Definitions;
 use consulate_core::egress::Egress;
@@ -38,6 +41,7 @@ pub struct State {
     access_tokens: AccessTokens,
     egress: Egress,
     templates: Templates,
+    clock: Clock,
 }
 
 /// Compiled templates by widget and API. An entry counts only for the very definitions it was compiled from.
@@ -64,6 +68,7 @@ impl State {
             ),
             egress: Egress::upstream(foundation.tls.clone(), foundation.leniency.loopback.clone()),
             templates: Templates::default(),
+            clock: foundation.clock.clone(),
         }
     }
 
@@ -84,7 +89,10 @@ impl State {
         {
             return Ok(compiled.template.clone());
         }
-        let template = Arc::new(ApiTemplate::compile(api, &passport.reserved_params)?);
+        let mut reserved = passport.reserved_params.clone();
+        reserved.extend(passport.credential_param().map(str::to_owned));
+        reserved.extend(passport.appsecret_proof.then(|| call::PROOF.to_owned()));
+        let template = Arc::new(ApiTemplate::compile(api, &reserved)?);
         if templates.len() >= TEMPLATES {
             templates.clear();
         }

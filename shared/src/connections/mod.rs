@@ -7,23 +7,27 @@
 //! | `a`, `r` | sealed access and refresh token | `we`, `wf`, `wt`, `wn`, `wo` | write-ahead record: epoch, fingerprint, started at, refusals, owner |
 //! | `f` | fingerprint of the stored refresh token | `h`, `hr`, `hs` | health, reason, since |
 //! | `x`, `l` | expires at (ms), lifetime (s) | `bo` | back-off until |
+//! | `rx`, `fl` | refresh token expires at (ms), pinned fields | | |
 //! | `v`, `e` | version, epoch | `c`, `cv` | connected at, config version |
 //! | `sv`, `us` | last save, last use | `rr`, `ra`, `rn` | revocation result, at, attempts |
 
 mod lifecycle;
 mod renewal;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::{Deserialize, Serialize};
 
-pub use self::lifecycle::NewGrant;
+pub use self::lifecycle::{NewGrant, NewTokens};
 pub use self::renewal::{Claim, Claimed, Closing, SaveOutcome, Tokens};
 use crate::clock::Timestamp;
 use crate::connection::{Attempt, Connection, Health, Lease, Receipt};
+use crate::passport::Passport;
 use crate::problem::Reason;
 use crate::table::{
-    ConnectionKey, DOC, Error, Item, PK, get_n, get_s, opt_b, opt_n, opt_s, opt_time, s,
+    ConnectionKey, DOC, Error, Item, PK, get_n, get_s, opt_b, opt_n, opt_s, opt_time, read_map_s, s,
 };
 
 /// What changes rarely: read by status pages only, and kept out of the hot row.
@@ -32,9 +36,13 @@ pub struct Details {
     /// The account at the provider.
     #[serde(default)]
     pub account: Option<Account>,
-    /// Scopes granted.
+    /// Scopes granted, to whichever slot.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Scopes granted to each slot of the grant, by its name; the main one is `""`. Empty where they were stored without
+    /// telling slots apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slot_scopes: BTreeMap<String, Vec<String>>,
     /// Host, organisation, user and widget of whoever connected it: for operators.
     pub host: String,
     /// Organisation id.
@@ -43,6 +51,16 @@ pub struct Details {
     pub user: String,
     /// Widget id.
     pub widget: String,
+}
+
+impl Details {
+    /// Scopes granted to `slot`, as far as slots are told apart.
+    pub fn scopes_of(&self, slot: &str) -> &[String] {
+        if self.slot_scopes.is_empty() {
+            return &self.scopes;
+        }
+        self.slot_scopes.get(slot).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// An account at a provider, as its profile names it.
@@ -126,6 +144,32 @@ impl Connections {
             }
         }
         Ok(known)
+    }
+
+    /// The slots that may have a row: the passport's, and those the present grant was stored with, which the passport may
+    /// have lost since. The main one, `""`, comes last.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn slot_names(
+        &self,
+        key: &ConnectionKey,
+        passport: &Passport,
+    ) -> Result<Vec<String>, Error> {
+        let known = self.read_known(&[key.in_slot("")]).await?;
+        let details = known
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|(_, details)| details);
+        let stored = details
+            .map(|details| details.slot_scopes)
+            .unwrap_or_default();
+        let lost = stored
+            .into_keys()
+            .filter(|name| !name.is_empty() && passport.slot(name).is_none());
+        let all = lost.chain(passport.slot_names().map(str::to_owned));
+        Ok(all.collect())
     }
 
     async fn read_batch(&self, keys: &[ConnectionKey]) -> Result<Vec<Item>, Error> {
@@ -228,6 +272,8 @@ fn connection(key: &ConnectionKey, item: &Item) -> Result<Connection, Error> {
         fingerprint: opt_b(item, "f"),
         expires_at: opt_time(item, "x"),
         lifetime_seconds: opt_n(item, "l"),
+        refresh_expires_at: opt_time(item, "rx"),
+        fields: read_map_s(item, "fl"),
         version: get_n(item, "v")?,
         epoch: get_n(item, "e")?,
         lease,

@@ -1,6 +1,8 @@
 //! The conditional writes of a refresh: claim, save, close, refuse. Each says what to make of a lost acknowledgement:
 //! the SDK may repeat a write whose answer was lost, and then meets the row as it left it itself.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -10,7 +12,7 @@ use super::{Connections, name_of};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::problem::Reason;
-use crate::table::{Error, Item, PK, b, get_n, n, opt_b, opt_n, opt_s, s, time};
+use crate::table::{Error, Item, PK, b, get_n, map_s, n, opt_b, opt_n, opt_s, s, time};
 
 /// A claim to be made on a connection as it was read.
 #[derive(Clone, Debug)]
@@ -45,6 +47,10 @@ pub struct Tokens {
     pub expires_at: Option<Timestamp>,
     /// Its lifetime, seconds.
     pub lifetime_seconds: Option<i64>,
+    /// When the refresh token ends, where the answer says so.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// The pinned fields as they are to be from now on, where the answer changed any.
+    pub fields: Option<BTreeMap<String, String>>,
 }
 
 /// What became of a save.
@@ -247,6 +253,30 @@ impl Connections {
         Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
     }
 
+    /// Marks a connection that cannot be renewed as needing re-authorisation, if nothing happened to it since it was
+    /// read. False otherwise.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn end(
+        &self,
+        seen: &Connection,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = self
+            .update(seen)
+            .update_expression("SET h = :h, hr = :hr, hs = :now")
+            .condition_expression("g = :g AND v = :v AND h = :connected")
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":h", s("reauthorise"))
+            .expression_attribute_values(":hr", s(name_of(reason)))
+            .expression_attribute_values(":now", time(now));
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
     fn save_update(
         &self,
         seen: &Connection,
@@ -271,6 +301,12 @@ impl Connections {
             update = update
                 .expression_attribute_values(":x", time(expires_at))
                 .expression_attribute_values(":l", n(lifetime));
+        }
+        if let Some(until) = tokens.refresh_expires_at {
+            update = update.expression_attribute_values(":rx", time(until));
+        }
+        if let Some(fields) = &tokens.fields {
+            update = update.expression_attribute_values(":fl", map_s(fields));
         }
         update
     }
@@ -310,14 +346,25 @@ fn set_tokens(tokens: &Tokens) -> String {
     if tokens.expires_at.is_some() && tokens.lifetime_seconds.is_some() {
         sets.push_str(", x = :x, l = :l");
     }
+    if tokens.refresh_expires_at.is_some() {
+        sets.push_str(", rx = :rx");
+    }
+    if tokens.fields.is_some() {
+        sets.push_str(", fl = :fl");
+    }
     sets
 }
 
-/// An answer without expiry must not inherit the former one.
+/// An answer without expiry must not inherit the former one, nor a new refresh token the end of the spent one.
 fn remove_expiry(tokens: &Tokens) -> &'static str {
-    match (tokens.expires_at, tokens.lifetime_seconds) {
-        (Some(_), Some(_)) => "",
-        _ => ", x, l",
+    let ends = tokens.expires_at.is_some() && tokens.lifetime_seconds.is_some();
+    let is_rotated_without_end =
+        tokens.refresh_token.is_some() && tokens.refresh_expires_at.is_none();
+    match (ends, is_rotated_without_end) {
+        (true, false) => "",
+        (true, true) => ", rx",
+        (false, false) => ", x, l",
+        (false, true) => ", x, l, rx",
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod store;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::store::Flows;
@@ -13,7 +15,10 @@ pub use self::store::Flows;
 use crate::clock::Timestamp;
 use crate::definition::OwnerMode;
 use crate::digest;
-use crate::table::{ConnectionKey, Error, Item, get_s, opt_b, opt_n, opt_s, opt_time};
+use crate::table::{
+    ConnectionKey, Error, Item, b, get_s, map_s, n, opt_b, opt_n, opt_s, opt_time, read_map_s, s,
+    time,
+};
 
 /// Lifetime of a ticket, seconds.
 pub const TICKET_SECONDS: i64 = 300;
@@ -116,21 +121,68 @@ impl Stage {
     }
 }
 
-/// Sealed tokens that wait in a flow.
+/// A grant that waits in a flow.
 #[derive(Clone, Debug)]
 pub struct WaitingGrant {
     /// Grant id.
     pub grant_id: String,
-    /// Sealed for the flow's own place.
+    /// Its tokens, by slot.
+    pub tokens: Vec<WaitingTokens>,
+    /// Scopes granted, account and so on, as JSON of the custodian's.
+    pub details: String,
+}
+
+/// One slot's tokens, sealed for the flow's own place.
+#[derive(Clone, Debug)]
+pub struct WaitingTokens {
+    /// The slot; empty is the main one.
+    pub slot: String,
+    /// Sealed access token.
     pub access_token: Vec<u8>,
-    /// Sealed for the flow's own place.
+    /// Sealed refresh token.
     pub refresh_token: Option<Vec<u8>>,
     /// When the access token ends.
     pub expires_at: Option<Timestamp>,
     /// Its lifetime, seconds.
     pub lifetime_seconds: Option<i64>,
-    /// Scopes granted, account and so on, as JSON of the custodian's.
-    pub details: String,
+    /// When the refresh token ends.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// Pinned fields, by name.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl WaitingTokens {
+    fn item(&self) -> Item {
+        let mut item = Item::from([
+            ("s".to_owned(), s(&self.slot)),
+            ("a".to_owned(), b(self.access_token.clone())),
+            ("fl".to_owned(), map_s(&self.fields)),
+        ]);
+        let optional = [
+            ("r", self.refresh_token.clone().map(b)),
+            ("x", self.expires_at.map(time)),
+            ("l", self.lifetime_seconds.map(n)),
+            ("rx", self.refresh_expires_at.map(time)),
+        ];
+        item.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
+        item
+    }
+
+    fn of(item: &Item) -> Result<Self, Error> {
+        Ok(Self {
+            slot: get_s(item, "s")?,
+            access_token: opt_b(item, "a").ok_or(Error::Corrupt)?,
+            refresh_token: opt_b(item, "r"),
+            expires_at: opt_time(item, "x"),
+            lifetime_seconds: opt_n(item, "l"),
+            refresh_expires_at: opt_time(item, "rx"),
+            fields: read_map_s(item, "fl"),
+        })
+    }
 }
 
 /// Partition key of a flow.
@@ -155,12 +207,18 @@ pub fn stored_digest(kind: &str, value: &str) -> String {
 /// # Errors
 /// [`Error::Corrupt`] when none lies there.
 pub fn waiting_grant(item: &Item) -> Result<WaitingGrant, Error> {
+    let slots = item.get("tk").and_then(|value| value.as_l().ok());
+    let tokens = slots
+        .into_iter()
+        .flatten()
+        .map(|slot| WaitingTokens::of(slot.as_m().map_err(|_| Error::Corrupt)?))
+        .collect::<Result<Vec<_>, _>>()?;
+    if tokens.is_empty() {
+        return Err(Error::Corrupt);
+    }
     Ok(WaitingGrant {
         grant_id: get_s(item, "g")?,
-        access_token: opt_b(item, "a").ok_or(Error::Corrupt)?,
-        refresh_token: opt_b(item, "r"),
-        expires_at: opt_time(item, "x"),
-        lifetime_seconds: opt_n(item, "l"),
+        tokens,
         details: get_s(item, "det")?,
     })
 }

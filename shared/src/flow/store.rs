@@ -2,14 +2,14 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::{
     Ask, COMPLETION_SECONDS, DOC, Flow, GRANT_KEPT_SECONDS, Stage, WaitingGrant, digested, flow_pk,
     is_live, live_document,
 };
 use crate::clock::Timestamp;
-use crate::table::{Error, Item, PK, TTL, b, get_s, n, opt_s, s};
+use crate::table::{Error, Item, PK, TTL, get_s, n, opt_s, s};
 
 /// The table of flows.
 #[derive(Clone, Debug)]
@@ -92,6 +92,20 @@ impl Flows {
         .await
     }
 
+    /// Stores a flow that needs no browser: whoever asks has brought the credential. The custodian may act on it at once.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn begin_typed(&self, flow: &Flow, expires_at: Timestamp) -> Result<(), Error> {
+        let document = serde_json::to_string(flow).map_err(|_| Error::Corrupt)?;
+        let attributes = [
+            (DOC, s(document)),
+            ("st", s(Stage::Consumed.text())),
+            ("cv", s("")),
+        ];
+        self.put(flow_pk(&flow.id), attributes, expires_at).await
+    }
+
     /// Consumes a state and answers its flow; `None` when it was used, has expired, or never was.
     ///
     /// # Errors
@@ -168,27 +182,17 @@ impl Flows {
         grant: &WaitingGrant,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let mut sets = "SET st = :to, g = :g, a = :a, det = :det, cx = :cx, #ttl = :ttl".to_owned();
-        let mut update = self
+        let tokens = grant.tokens.iter();
+        let tokens = tokens.map(|tokens| AttributeValue::M(tokens.item()));
+        let held = self
             .step(id, Stage::Exchanging, Stage::Awaiting)
+            .update_expression("SET st = :to, g = :g, tk = :tk, det = :det, cx = :cx, #ttl = :ttl")
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":g", s(&grant.grant_id))
-            .expression_attribute_values(":a", b(grant.access_token.clone()))
+            .expression_attribute_values(":tk", AttributeValue::L(tokens.collect()))
             .expression_attribute_values(":det", s(&grant.details))
             .expression_attribute_values(":cx", n(now.plus_seconds(COMPLETION_SECONDS).millis()))
-            .expression_attribute_values(":ttl", n(now.plus_seconds(GRANT_KEPT_SECONDS).seconds()));
-        if let Some(sealed) = &grant.refresh_token {
-            sets.push_str(", r = :r");
-            update = update.expression_attribute_values(":r", b(sealed.clone()));
-        }
-        if let (Some(expires_at), Some(lifetime)) = (grant.expires_at, grant.lifetime_seconds) {
-            sets.push_str(", x = :x, l = :l");
-            update = update
-                .expression_attribute_values(":x", n(expires_at.millis()))
-                .expression_attribute_values(":l", n(lifetime));
-        }
-        let held = update
-            .update_expression(sets)
+            .expression_attribute_values(":ttl", n(now.plus_seconds(GRANT_KEPT_SECONDS).seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -248,7 +252,7 @@ impl Flows {
     pub async fn finish(&self, id: &str, from: Stage) -> Result<bool, Error> {
         let update = self
             .step(id, from, Stage::Done)
-            .update_expression("SET st = :to REMOVE a, r");
+            .update_expression("SET st = :to REMOVE tk");
         Ok(advanced(update.send().await)?.is_some())
     }
 

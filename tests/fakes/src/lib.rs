@@ -12,6 +12,7 @@
 //! | [`secrets_manager`] | Secrets Manager, in memory or on one private file |
 //! | [`lambda`] | the Lambda invoke API over registered handlers |
 //! | [`provider`] | an OAuth 2 authorization server and the API behind it |
+//! | [`simulators`] | the providers of the catalogue, each with its quirks |
 //!
 //! Nothing here may depend on a function crate or on `consulate-core`.
 
@@ -27,3 +28,4 @@ pub mod lambda;
 pub mod provider;
 pub mod secrets_manager;
 pub mod serve;
+pub mod simulators;

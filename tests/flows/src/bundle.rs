@@ -32,6 +32,12 @@ pub struct Bundle {
     pub consulate: Value,
     /// Further `HOST:PORT` pairs on loopback that the stack may call over plain http.
     pub allow: Vec<String>,
+    /// Providers that the stack simulates beside it.
+    pub simulate: Vec<String>,
+    /// Real hosts that a server on a loopback port stands in for.
+    pub stand_ins: Vec<(String, u16)>,
+    /// Further bundles that the stack imports at its start.
+    pub imports: Vec<PathBuf>,
 }
 
 impl Bundle {
@@ -105,6 +111,9 @@ impl Bundle {
                                              "client_authentication": "basic"}}
             }),
             allow: Vec::new(),
+            simulate: Vec::new(),
+            stand_ins: Vec::new(),
+            imports: Vec::new(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! What the flows stand on: a running `consulate dev` ([`stack`]), a browser with a cookie jar ([`browser`]), a plain HTTP
-//! client ([`wire`]), the steps of a connect ([`walk`]), npm's oidc-provider ([`oidc`]) and npm's jose
+//! What the flows stand on: a running `consulate dev` ([`stack`]; with simulated providers [`stage`]), a browser with a cookie jar ([`browser`]), a plain HTTP
+//! client ([`wire`]), the steps of a connect ([`walk`]; at a simulated provider [`consent`]), npm's oidc-provider ([`oidc`]) and npm's jose
 //! ([`jose`]) as child processes.
 #![allow(
     clippy::unwrap_used,
@@ -8,10 +8,15 @@
     reason = "a test that cannot go on ends"
 )]
 
+pub mod acme;
 pub mod browser;
 pub mod bundle;
+pub mod consent;
 pub mod jose;
 pub mod oidc;
+pub mod own;
 pub mod stack;
+pub mod stage;
+pub mod stand_in;
 pub mod walk;
 pub mod wire;

@@ -63,6 +63,9 @@ impl Stack {
         let mut bundle = Bundle::new(&served.url());
         change(&mut bundle);
         options.allow.append(&mut bundle.allow);
+        options.simulate.append(&mut bundle.simulate);
+        options.stand_ins.append(&mut bundle.stand_ins);
+        options.imports.append(&mut bundle.imports);
         let dev = start(options).await.unwrap();
         let stack = Self {
             provider_url: served.url(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -93,12 +94,8 @@ impl Stack {
         let items = scan.items().iter();
         items
             .map(|item| {
-                let attributes = item.iter().map(|(name, value)| {
-                    let text = value.as_s().or_else(|_| value.as_n()).cloned();
-                    (name.clone(), text.unwrap_or_else(|_| format!("{value:?}")))
-                });
-                let attributes: BTreeMap<_, _> = attributes.collect();
-                (attributes["pk"].clone(), json!(attributes))
+                let pk = item["pk"].as_s().unwrap().clone();
+                (pk, shown(&AttributeValue::M(item.clone())))
             })
             .collect()
     }
@@ -118,6 +115,21 @@ impl Stack {
         let flows = self.items_of("FLOW").await;
         assert_eq!(flows.len(), 1, "{flows:?}");
         flows[0]["pk"].as_str().unwrap()["FLOW#".len()..].to_owned()
+    }
+}
+
+/// An attribute as JSON: numbers as text, bytes as Debug writes them.
+fn shown(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => json!(text),
+        AttributeValue::L(values) => values.iter().map(shown).collect(),
+        AttributeValue::M(members) => {
+            let members = members.iter();
+            let sorted: BTreeMap<_, _> =
+                members.map(|(name, value)| (name, shown(value))).collect();
+            json!(sorted)
+        }
+        other => json!(format!("{other:?}")),
     }
 }
 

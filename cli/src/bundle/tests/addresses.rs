@@ -255,3 +255,113 @@ fn a_return_address_is_https_or_loopback_without_a_fragment() {
             .refused(code);
     }
 }
+
+/// Private, loopback, link-local and reserved addresses in the notations URL readers take.
+const PRIVATE: [&str; 26] = [
+    "127.0.0.1",
+    "127.1",
+    "0x7f.1",
+    "0x7f000001",
+    "2130706433",
+    "017700000001",
+    "0177.0.0.1",
+    "127.0.0.1.",
+    "10.0.0.1",
+    "192.168.1.1",
+    "172.16.0.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "0",
+    "255.255.255.255",
+    "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
+    "%31%32%37.0.0.1",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:10.0.0.1]",
+    "[fc00::1]",
+    "[fe80::1]",
+    "localhost",
+    "LOCALHOST.",
+];
+
+#[test]
+fn a_private_address_is_refused_wherever_it_stands_and_however_it_is_spelled() {
+    let names = [
+        "a.localhost",
+        "printer.local",
+        "metadata.google.internal",
+        "nas.home.arpa",
+    ];
+    for host in PRIVATE.iter().chain(&names) {
+        let url = format!("https://{host}/v1");
+        let fields = [
+            (SCHEMA, "/authenticatedApis/0/url".to_owned()),
+            (
+                CONSULATE,
+                "/passports/my-saas-connector/revocation_url".to_owned(),
+            ),
+            (CONSULATE, "/passports/my-saas-connector/issuer".to_owned()),
+            (
+                PASSPORT,
+                "/customApplicationInfo/metadata/tokenUrl".to_owned(),
+            ),
+            (
+                PASSPORT,
+                "/customApplicationInfo/metadata/authenticationUrl".to_owned(),
+            ),
+            (
+                PASSPORT,
+                "/customApplicationInfo/metadata/profileUrl".to_owned(),
+            ),
+        ];
+        for (file, pointer) in fields {
+            let finding = Case::my_saas()
+                .with(file, &pointer, json!(url))
+                .import()
+                .unwrap_err()
+                .remove(0);
+            assert_eq!(finding.code, "url_private", "{url} {pointer}: {finding:?}");
+            let key = pointer.rsplit('/').next().unwrap();
+            assert!(finding.message.contains(key) && finding.line.is_some());
+        }
+        let finding = Case::my_saas()
+            .with(
+                CONSULATE,
+                "/passports/my-saas-connector/api_hosts",
+                json!([host]),
+            )
+            .import()
+            .unwrap_err()
+            .remove(0);
+        assert!(
+            ["url_private", "api_host_invalid"].contains(&finding.code),
+            "{host}: {finding:?}"
+        );
+        assert!(finding.message.contains("api_hosts"));
+    }
+}
+
+#[test]
+fn a_public_address_that_looks_private_is_none() {
+    for host in [
+        "8.8.8.8",
+        "localhost.example.com",
+        "internal.example.com",
+        "notlocalhost",
+        "1.example",
+    ] {
+        let case = Case::my_saas().with(
+            SCHEMA,
+            "/authenticatedApis/0/url",
+            json!(format!("https://{host}/v1")),
+        );
+        assert!(
+            case.accepted().passports[0]
+                .api_hosts
+                .contains(&host.to_owned()),
+            "{host}"
+        );
+    }
+}

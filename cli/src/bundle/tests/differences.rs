@@ -101,6 +101,30 @@ fn every_change_of_who_may_ask_and_where_a_credential_may_go_is_named() {
         ),
         (
             CONSULATE,
+            format!("{settings}/host_patterns"),
+            json!(["*.evil.example"]),
+            "host_patterns of passport my-saas.my-saas-connector:",
+        ),
+        (
+            CONSULATE,
+            format!("{settings}/pinned"),
+            json!([{"name": "o", "at": "/o", "kind": "origin"}]),
+            "pinned of passport my-saas.my-saas-connector: none -> o at /o as origin",
+        ),
+        (
+            CONSULATE,
+            format!("{settings}/inject"),
+            json!({"query": "key"}),
+            "inject of passport my-saas.my-saas-connector: Authorization: Bearer -> query parameter key",
+        ),
+        (
+            CONSULATE,
+            format!("{settings}/credential"),
+            json!("client_credentials"),
+            "credential of passport my-saas.my-saas-connector: oauth2 -> client_credentials",
+        ),
+        (
+            CONSULATE,
             format!("{settings}/revocation_url"),
             json!("https://evil.example/r"),
             "revocation_url of",
@@ -166,9 +190,12 @@ fn delivery_is_named_and_a_new_key_does_not_go_around_it() {
         changes(&Case::graph(), &browser),
         ["delivery of msGraph: server -> browser"]
     );
+    let mut call = api("getEvents", "https://graph.microsoft.com/v1.0/me");
+    call["authenticationKey"] = json!("renamed");
+    call["headers"] = json!({});
     let renamed = browser
         .with(SCHEMA, "/authentications/0/authKey", json!("renamed"))
-        .with(SCHEMA, "/authenticatedApis", json!([]))
+        .with(SCHEMA, "/authenticatedApis", json!([call]))
         .with(CONSULATE, "/apis", json!({}))
         .with(
             CONSULATE,
@@ -190,6 +217,12 @@ fn fewer_hosts_need_no_consent() {
     );
     assert!(changes(&wide, &Case::my_saas()).is_empty());
     assert_eq!(changes(&Case::my_saas(), &wide).len(), 1);
+    let patterns = Case::my_saas().with(
+        CONSULATE,
+        "/passports/my-saas-connector/host_patterns",
+        json!(["*.my-saas.com"]),
+    );
+    assert!(changes(&patterns, &Case::my_saas()).is_empty());
 }
 
 #[test]
@@ -225,7 +258,14 @@ fn what_was_bound_stays_bound_when_a_later_import_does_not_say() {
             "/authentications/0/metadata/passportProvider",
             json!("google"),
         )
-        .with(SCHEMA, "/authenticatedApis", json!([]))
+        .with(
+            SCHEMA,
+            "/authenticatedApis",
+            json!([api(
+                "list",
+                "https://www.googleapis.com/calendar/v3/users/me"
+            )]),
+        )
         .with(CONSULATE, "/apis", json!({}))
         .accepted();
     keep_bindings(&old, &mut other);

@@ -9,12 +9,21 @@
 mod addresses;
 mod archives;
 mod bindings;
+mod connection_fields;
 mod consulate_json;
 mod differences;
+mod documented;
+mod examples;
 mod fixtures;
+mod hostile;
+mod inheritance;
+mod linting;
 mod named_apis;
+mod packing;
 mod passport_files;
 mod schemas;
+mod settings;
+mod spellings;
 
 use std::path::PathBuf;
 

@@ -170,13 +170,38 @@ fn a_template_the_proxy_could_not_render_is_refused_at_import() {
 }
 
 #[test]
+fn a_misspelled_placeholder_of_a_body_is_refused_with_its_member_named() {
+    let body = |value: Value| {
+        Case::my_saas()
+            .with(SCHEMA, "/authenticatedApis/0/method", json!("POST"))
+            .with(SCHEMA, "/authenticatedApis/0/body", value)
+    };
+    for text in [
+        "{user.emial}",
+        "{organisation.name}",
+        "{userid}",
+        "{params.x}",
+    ] {
+        let finding = body(json!({"deep": {"a": text}})).refused("template_invalid");
+        assert!(
+            finding
+                .message
+                .contains("$.authenticatedApis[0].body.deep.a"),
+            "{finding:?}"
+        );
+    }
+    body(json!({"{param.x}": 1})).refused("template_invalid");
+    body(json!({"query": "{ me { id } }"})).accepted();
+}
+
+#[test]
 fn a_host_that_two_readers_spell_differently_is_refused() {
     for url in ["https://gr%61ph.microsoft.com/v1.0", "https://0x7f.1/"] {
         let case = Case::graph().with(SCHEMA, "/authenticatedApis/0/url", json!(url));
         let findings = case.import().unwrap_err();
         let code = findings[0].code;
         assert!(
-            ["url_invalid", "template_invalid"].contains(&code),
+            ["url_invalid", "template_invalid", "url_private"].contains(&code),
             "{url}: {findings:?}"
         );
     }

@@ -20,27 +20,79 @@ fn settings(key: &str, value: Value) -> Case {
 
 #[test]
 fn the_literals_the_guide_demands_are_demanded() {
-    for (pointer, value) in [
-        ("/applicationName", json!("My SaaS")),
-        ("/applicationName", json!(null)),
-        ("/isCustomApplication", json!(false)),
-        ("/isCustomApplication", json!(null)),
-        ("/authenticationType", json!("Basic")),
-        ("/customApplicationInfo/parentName", json!("google")),
-        ("/customApplicationInfo/parentName", json!(null)),
-        ("/customApplicationInfo/authenticationType", json!("oauth")),
+    for (pointer, value, code) in [
+        ("/applicationName", json!("My SaaS"), "passport_not_custom"),
+        ("/applicationName", json!(null), "passport_not_custom"),
+        (
+            "/customApplicationInfo/parentName",
+            json!("google"),
+            "passport_not_custom",
+        ),
+        (
+            "/customApplicationInfo/parentName",
+            json!(null),
+            "passport_not_custom",
+        ),
+        ("/isCustomApplication", json!(false), "passport_is_custom"),
+        ("/isCustomApplication", json!(null), "passport_is_custom"),
+        ("/isCustomApplication", json!("true"), "passport_is_custom"),
+        ("/isCustomApplication", json!(1), "passport_is_custom"),
+        (
+            "/customApplicationInfo/authenticationType",
+            json!("oauth"),
+            "passport_authentication_differs",
+        ),
+        (
+            "/customApplicationInfo/authenticationType",
+            json!(null),
+            "passport_authentication_differs",
+        ),
     ] {
-        let finding = Case::my_saas()
-            .with(PASSPORT, pointer, value)
-            .refused("passport_literal");
+        let finding = Case::my_saas().with(PASSPORT, pointer, value).refused(code);
         assert_eq!(finding.file, PASSPORT);
+        assert!(finding.line.is_some());
         let path = format!("${}", pointer.replace('/', "."));
         assert!(finding.message.contains(&path), "{finding:?}");
     }
     let finding = Case::my_saas()
-        .with(PASSPORT, "/isCustomApplication", json!(false))
-        .refused("passport_literal");
+        .with(PASSPORT, "/isCustomApplication", json!("true"))
+        .refused("passport_is_custom");
+    assert!(finding.message.contains("is a text"));
     assert!(finding.cure.contains("isCustomApplication: true"));
+}
+
+#[test]
+fn only_oauth_can_be_bundled_and_said_once_wrong_is_said_once() {
+    let basic = Case::my_saas()
+        .with(PASSPORT, "/authenticationType", json!("Basic"))
+        .with(
+            PASSPORT,
+            "/customApplicationInfo/authenticationType",
+            json!("Basic"),
+        );
+    let finding = basic.refused("passport_authentication_type");
+    assert!(finding.message.contains("$.authenticationType"));
+}
+
+#[test]
+fn what_appspace_requires_and_consulate_does_not_is_a_warning() {
+    for pointer in [
+        "/metadata",
+        "/customApplicationInfo/displayName",
+        "/customApplicationInfo/description",
+        "/customApplicationInfo/categoryType",
+    ] {
+        let case = Case::my_saas().with(PASSPORT, pointer, json!(null));
+        let path = format!("${}", pointer.replace('/', "."));
+        let warning = case.warned("passport_field_missing");
+        assert!(warning.message.contains(&path), "{warning:?}");
+    }
+    let category = Case::my_saas().with(
+        PASSPORT,
+        "/customApplicationInfo/categoryType",
+        json!("Colour"),
+    );
+    category.warned("passport_category");
 }
 
 #[test]
@@ -231,6 +283,42 @@ fn a_public_client_has_no_secret_and_none_is_missed() {
 }
 
 #[test]
+fn a_client_that_signs_brings_no_secret() {
+    let case = settings("client_authentication", json!("private_key_jwt"));
+    let warning = case.warned("private_key_missing");
+    assert!(warning.cure.contains("private_key"));
+    assert!(!codes(&case.accepted()).contains(&"client_secret_missing"));
+    let finding = case
+        .with(
+            PASSPORT,
+            "/customApplicationInfo/metadata/clientSecret",
+            json!("canary-real"),
+        )
+        .refused("client_secret_beside_key");
+    assert!(finding.file == PASSPORT && !format!("{finding:?}").contains("canary"));
+}
+
+#[test]
+fn what_stands_in_the_metadata_that_nobody_reads_is_named() {
+    let nested = |value: Value| Case::my_saas().with(PASSPORT, "/metadata", value);
+    let warning = nested(json!({"tokenUrl": "https://x.example"})).warned("field_unused");
+    assert!(warning.message.contains("$.metadata.tokenUrl") && warning.line.is_some());
+    assert!(warning.cure.contains("customApplicationInfo.metadata"));
+    let warning = nested(json!({"colour": "blue"})).warned("field_unknown");
+    assert!(warning.message.contains("$.metadata.colour"));
+    let flat = json!({
+        "name": "my-saas-connector", "authenticationType": "OAuth", "clientId": "c-1", "baseProvider": "google",
+        "metadata": {"separator": ","}
+    });
+    let mut case = Case::my_saas()
+        .without(PASSPORT)
+        .with(CONSULATE, "/passports", json!({}));
+    case.files.push((PASSPORT, flat));
+    let warning = case.warned("field_unused");
+    assert!(warning.message.contains("$.metadata.separator"));
+}
+
+#[test]
 fn what_is_not_declared_takes_the_safe_reading() {
     let passport = Case::my_saas()
         .with(CONSULATE, "/passports", json!({}))
@@ -252,76 +340,6 @@ fn what_is_not_declared_takes_the_safe_reading() {
 }
 
 #[test]
-fn every_setting_reaches_the_passport() {
-    let passport = Case::my_saas()
-        .with(
-            CONSULATE,
-            SETTINGS,
-            json!({
-                "client_id": "c-1", "client_authentication": "basic", "refresh_rotation": "reusable",
-                "revocation_url": "https://auth.my-saas.com/r", "revocation_cascades": true, "revocation_per_user": true,
-                "issuer": "https://auth.my-saas.com", "scopes": ["a"], "scope_separator": ",", "pkce": "off",
-                "pkce_off_because": "the provider refuses it", "authorize_params": {"prompt": "consent"},
-                "scope_on_refresh": true, "access_lifetime_default_seconds": 900, "reserved_params": ["access_token", "method"],
-                "browser_delivery": true
-            }),
-        )
-        .accepted()
-        .passports
-        .remove(0);
-    assert_eq!(passport.client_id, "c-1");
-    assert_eq!(passport.client_authentication, ClientAuthentication::Basic);
-    assert_eq!(passport.refresh_rotation, RefreshRotation::Reusable);
-    assert_eq!(
-        passport.revocation_url.as_deref(),
-        Some("https://auth.my-saas.com/r")
-    );
-    assert!(
-        passport.revocation_cascades && passport.revocation_per_user && passport.scope_on_refresh
-    );
-    assert_eq!(passport.issuer.as_deref(), Some("https://auth.my-saas.com"));
-    assert_eq!(
-        (passport.scopes, passport.scope_separator.as_str()),
-        (vec!["a".to_owned()], ",")
-    );
-    assert_eq!(
-        passport.pkce_off_because.as_deref(),
-        Some("the provider refuses it")
-    );
-    assert_eq!(passport.authorize_params["prompt"], "consent");
-    assert_eq!(passport.access_lifetime_default_seconds, Some(900));
-    assert_eq!(passport.reserved_params, ["access_token", "method"]);
-    assert!(passport.browser_delivery);
-}
-
-#[test]
-fn a_setting_with_an_unknown_value_or_of_the_wrong_type_is_refused() {
-    for (key, value, code) in [
-        ("client_authentication", json!("header"), "value_unknown"),
-        ("refresh_rotation", json!("none"), "value_unknown"),
-        ("pkce", json!("plain"), "value_unknown"),
-        ("pkce", json!("off"), "pkce_off_unexplained"),
-        (
-            "authorize_params",
-            json!({"redirect_uri": "https://evil.example"}),
-            "authorize_param_reserved",
-        ),
-        (
-            "authorize_params",
-            json!({"State": "x"}),
-            "authorize_param_reserved",
-        ),
-        ("scope_separator", json!("and"), "scope_separator_invalid"),
-        ("access_lifetime_default_seconds", json!(-1), "field_type"),
-        ("browser_delivery", json!("yes"), "field_type"),
-        ("issuer", json!("auth.my-saas.com"), "url_invalid"),
-    ] {
-        assert_eq!(settings(key, value).refused(code).file, CONSULATE, "{key}");
-    }
-    settings("revocation_uri", json!("https://x.example")).warned("field_unknown");
-}
-
-#[test]
 fn scopes_are_split_at_spaces_and_at_the_declared_separator() {
     let scopes = |case: Case| case.accepted().passports.remove(0).scopes;
     assert_eq!(scopes(metadata("scope", json!("  a  b "))), ["a", "b"]);
@@ -335,25 +353,48 @@ fn scopes_are_split_at_spaces_and_at_the_declared_separator() {
 }
 
 #[test]
+fn scopes_with_the_wrong_separator_are_warned_about() {
+    for scope in ["read,write", "read;write", "read+write", "read%20write"] {
+        let warning = metadata("scope", json!(scope)).warned("scope_joined");
+        assert!(warning.message.contains(scope) && warning.line.is_some());
+    }
+    let declared = metadata("scope", json!("read,write")).with(
+        PASSPORT,
+        "/customApplicationInfo/metadata/scopeSeparator",
+        json!(","),
+    );
+    assert!(!codes(&declared.accepted()).contains(&"scope_joined"));
+}
+
+#[test]
 fn a_profile_is_optional_and_its_paths_are_json_paths() {
     let case = metadata("profileUrl", json!(null));
     case.warned("profile_missing");
     assert_eq!(case.accepted().passports[0].profile, None);
     metadata("profileAccountIdPath", json!("id[")).refused("jsonpath_invalid");
-    metadata("inheritFrom", json!("google")).warned("field_unused");
-    metadata("refreshInterval", json!(30)).warned("field_unused");
     metadata("favouriteColour", json!("blue")).warned("field_unknown");
+    let misspelled = metadata("profileURL", json!("x")).with(
+        PASSPORT,
+        "/customApplicationInfo/metadata/profileUrl",
+        json!(null),
+    );
+    let warning = misspelled.warned("field_unknown");
+    assert!(warning.cure.contains("\"profileUrl\""), "{warning:?}");
 }
 
 #[test]
 fn a_bundled_passport_that_serves_nothing_is_warned_about() {
+    let api = json!([{
+        "label": "l", "name": "me", "url": "https://api.happeo.com/me", "method": "GET",
+        "authenticationKey": "mySaas"
+    }]);
     let case = Case::my_saas()
         .with(
             SCHEMA,
             "/authentications/0/metadata/passportProvider",
             json!("happeo"),
         )
-        .with(SCHEMA, "/authenticatedApis", json!([]))
+        .with(SCHEMA, "/authenticatedApis", api)
         .with(CONSULATE, "/apis", json!({}));
     case.warned("passport_unused");
     case.warned("api_hosts_missing");

@@ -29,16 +29,15 @@ fn passport() -> Passport {
 
 fn known() -> Known {
     let connection = Connection {
-        key: ConnectionKey {
-            passport: "w.acme".into(),
-            owner: serde_json::from_value(json!("owner")).unwrap(),
-        },
+        key: ConnectionKey::new("w.acme", serde_json::from_value(json!("owner")).unwrap()),
         grant_id: "g".into(),
         access_token: Some(vec![1]),
         refresh_token: Some(vec![2]),
         fingerprint: Some(vec![3]),
         expires_at: Some(NOW.plus_seconds(3_600)),
         lifetime_seconds: Some(3_600),
+        refresh_expires_at: None,
+        fields: Default::default(),
         version: 1,
         epoch: 1,
         lease: None,
@@ -66,7 +65,7 @@ fn known() -> Known {
 
 fn shown(bound: Option<Option<Known>>, now: Timestamp) -> serde_json::Value {
     let (widget, passport) = (widget(), passport());
-    let bound = bound.map(|known| (&passport, known));
+    let bound = bound.map(|known| (&passport, vec![(String::new(), known)]));
     serde_json::to_value(document(&widget, &widget.authentications[0], bound, now)).unwrap()
 }
 
@@ -149,4 +148,55 @@ fn a_disconnected_account_shows_its_receipt_and_nobody() {
         (&json!(null), &json!([]))
     );
     assert_eq!(document["expires_at"], json!(null));
+}
+
+/// The status of an API that takes the token of the slot `user`, and its missing scopes.
+fn api_of_user(main: Option<Known>, user: Option<Known>) -> (serde_json::Value, serde_json::Value) {
+    let mut widget = widget();
+    widget.apis[0].token_slot = "user".into();
+    let mut passport = passport();
+    let slot = json!({"name": "user", "scopes": ["as_user"]});
+    passport.slots = vec![serde_json::from_value(slot).unwrap()];
+    let rows = vec![("user".to_owned(), user), (String::new(), main)];
+    let authentication = &widget.authentications[0];
+    let document = document(&widget, authentication, Some((&passport, rows)), NOW);
+    let document = serde_json::to_value(document).unwrap();
+    let api = &document["apis"][0];
+    (api["status"].clone(), api["missing_scopes"].clone())
+}
+
+#[test]
+fn a_slot_stands_as_the_main_one_does_before_anything_is_said_of_scopes() {
+    let (none, read, as_user) = (json!([]), json!(["read"]), json!(["as_user"]));
+    let changed = |change: fn(&mut Known)| {
+        let mut known = known();
+        change(&mut known);
+        Some(known)
+    };
+    let usable = || Some(known());
+    let disconnected = || changed(|(row, _)| row.health = Health::Disconnected);
+    let other = || changed(|(row, _)| row.config_version = "another".into());
+    let of_another_grant = || changed(|(row, _)| row.grant_id = "g0".into());
+    let told_apart = || {
+        changed(|(_, details)| {
+            details.slot_scopes = [
+                (String::new(), vec!["read".into()]),
+                ("user".into(), vec![]),
+            ]
+            .into();
+        })
+    };
+    for (main, user, status, missing) in [
+        (usable(), usable(), "usable", &none),
+        (told_apart(), usable(), "missing_scopes", &read),
+        (usable(), None, "missing_scopes", &as_user),
+        (usable(), of_another_grant(), "missing_scopes", &as_user),
+        (disconnected(), None, "not_connected", &none),
+        (disconnected(), usable(), "not_connected", &none),
+        (other(), None, "needs_reauthorisation", &none),
+        (None, usable(), "not_connected", &none),
+    ] {
+        let expected = (json!(status), missing.clone());
+        assert_eq!(api_of_user(main, user), expected);
+    }
 }

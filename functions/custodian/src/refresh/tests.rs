@@ -24,6 +24,8 @@ fn connection(stored: &[u8], attempted: &[u8]) -> Connection {
         fingerprint: Some(stored.to_vec()),
         expires_at: Some(NOW),
         lifetime_seconds: Some(60),
+        refresh_expires_at: None,
+        fields: Default::default(),
         version: 1,
         epoch: 2,
         lease: None,

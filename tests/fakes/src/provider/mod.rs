@@ -12,7 +12,7 @@ mod client_authentication;
 mod metadata;
 mod page;
 mod params;
-mod script;
+pub(crate) mod script;
 mod seen;
 mod state;
 mod token;
@@ -161,7 +161,7 @@ struct Shared {
     settings: Settings,
     clients: Mutex<Vec<Client>>,
     grants: Mutex<Grants>,
-    scripts: Scripts,
+    scripts: Scripts<script::Endpoint>,
     observations: Observations,
 }
 

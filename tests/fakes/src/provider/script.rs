@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ pub enum Reply {
     FormEncoded,
 }
 
-/// Where a scripted reply applies.
+/// Where a scripted reply of this provider applies.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Endpoint {
     Token,
@@ -75,15 +76,21 @@ pub(super) enum Endpoint {
     Api,
 }
 
-#[derive(Default)]
-pub(super) struct Scripts(Mutex<HashMap<Endpoint, VecDeque<Reply>>>);
+/// Replies waiting for their requests, by endpoint.
+pub(crate) struct Scripts<E>(Mutex<HashMap<E, VecDeque<Reply>>>);
 
-impl Scripts {
-    pub(super) fn push(&self, endpoint: Endpoint, reply: Reply) {
+impl<E> Default for Scripts<E> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<E: Eq + Hash> Scripts<E> {
+    pub(crate) fn push(&self, endpoint: E, reply: Reply) {
         held(&self.0).entry(endpoint).or_default().push_back(reply);
     }
 
-    pub(super) fn next(&self, endpoint: Endpoint) -> Reply {
+    pub(crate) fn next(&self, endpoint: E) -> Reply {
         held(&self.0)
             .get_mut(&endpoint)
             .and_then(VecDeque::pop_front)
@@ -92,7 +99,7 @@ impl Scripts {
 }
 
 /// The answer to one request whose real answer is `work`.
-pub(super) async fn perform(
+pub(crate) async fn perform(
     reply: Reply,
     work: impl Future<Output = Response> + Send + 'static,
 ) -> Response {

@@ -18,4 +18,5 @@ mod resource_api;
 mod scripted;
 mod sdk;
 mod secrets_manager;
+mod simulators;
 mod token_endpoint;

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use consulate::operator::report::Outcome;
+use consulate::operator::set_secret;
+use consulate_core::secret::SecretText;
 use consulate_flows::browser::{Browser, From};
 use consulate_flows::bundle::{Bundle, MINE, PASSPORT};
 use consulate_flows::oidc::Oidc;
@@ -26,6 +29,8 @@ struct Traveller {
     ours: &'static str,
     /// As OpenID Connect calls it.
     theirs: &'static str,
+    /// The algorithm its key is for, where it signs.
+    signs: Option<&'static str>,
 }
 
 const POPUP_WITH_BASIC: Traveller = Traveller {
@@ -33,18 +38,35 @@ const POPUP_WITH_BASIC: Traveller = Traveller {
     redirect_mode: false,
     ours: "basic",
     theirs: "client_secret_basic",
+    signs: None,
 };
 const REDIRECT_WITH_SECRET_IN_THE_BODY: Traveller = Traveller {
     user: "grace",
     redirect_mode: true,
     ours: "body",
     theirs: "client_secret_post",
+    signs: None,
+};
+const POPUP_WITH_A_SIGNED_ASSERTION: Traveller = Traveller {
+    user: "ida",
+    redirect_mode: false,
+    ours: "private_key_jwt",
+    theirs: "private_key_jwt",
+    signs: Some("ES256"),
+};
+const REDIRECT_WITH_AN_RSA_KEY: Traveller = Traveller {
+    user: "joan",
+    redirect_mode: true,
+    ours: "private_key_jwt",
+    theirs: "private_key_jwt",
+    signs: Some("RS256"),
 };
 const POPUP_OF_A_PUBLIC_CLIENT: Traveller = Traveller {
     user: "hedy",
     redirect_mode: false,
     ours: "none",
     theirs: "none",
+    signs: None,
 };
 
 /// One test, so that the three wait for expiry at the same time.
@@ -55,6 +77,8 @@ async fn in_both_modes_and_as_every_kind_of_client_an_account_is_connected_used_
         journey(POPUP_WITH_BASIC),
         journey(REDIRECT_WITH_SECRET_IN_THE_BODY),
         journey(POPUP_OF_A_PUBLIC_CLIENT),
+        journey(POPUP_WITH_A_SIGNED_ASSERTION),
+        journey(REDIRECT_WITH_AN_RSA_KEY),
     );
 }
 
@@ -158,18 +182,49 @@ async fn start(traveller: Traveller) -> (Stack, Oidc) {
         "redirect_uris": [stack.redirect_uri()],
         "token_endpoint_auth_method": traveller.theirs,
     });
-    if traveller.theirs != "none" {
-        client["client_secret"] = CLIENT_SECRET.into();
-        let endpoints = [
-            format!("{}/token", oidc.issuer),
-            format!("{}/token/revocation", oidc.issuer),
-        ];
-        let secret = json!({"client_secret": CLIENT_SECRET, "endpoints": endpoints});
-        let name = format!("consulate/passports/{PASSPORT}");
-        stack.dev.secrets.put(&name, &secret.to_string()).unwrap();
+    let secret = match (traveller.theirs, traveller.signs) {
+        ("none", _) => None,
+        (_, Some(algorithm)) => {
+            let (pem, jwk) = key_pair(algorithm).await;
+            client["jwks"] = json!({ "keys": [jwk] });
+            client["token_endpoint_auth_signing_alg"] = algorithm.into();
+            Some(json!({"private_key": pem, "key_id": "k1"}))
+        }
+        (_, None) => {
+            client["client_secret"] = CLIENT_SECRET.into();
+            Some(json!({ "client_secret": CLIENT_SECRET }))
+        }
+    };
+    if let Some(secret) = secret {
+        let name = format!("passports/{PASSPORT}");
+        let value = SecretText::new(secret.to_string());
+        let report = set_secret(&stack.dev.target, &name, &value).await.unwrap();
+        assert_eq!(report.outcome, Outcome::Done, "{}", report.text);
     }
     oidc.register(&json!([client])).await;
     (stack, oidc)
+}
+
+/// A private key as PKCS#8 PEM and its public half as a JWK, made by node.
+async fn key_pair(algorithm: &str) -> (String, Value) {
+    let script = r#"
+        const { generateKeyPairSync } = require('node:crypto');
+        const kind = process.argv[1] === 'RS256' ? ['rsa', { modulusLength: 2048 }] : ['ec', { namedCurve: 'P-256' }];
+        const { privateKey, publicKey } = generateKeyPairSync(...kind);
+        const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+        const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', use: 'sig', alg: process.argv[1] };
+        console.log(JSON.stringify({ pem, jwk }));
+    "#;
+    let made = tokio::process::Command::new("node")
+        .args(["-e", script, algorithm])
+        .output()
+        .await
+        .expect("node is needed");
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    (
+        made["pem"].as_str().unwrap().to_owned(),
+        made["jwk"].clone(),
+    )
 }
 
 /// Points the bundle to the provider.

@@ -18,5 +18,8 @@ mod importing;
 mod journey;
 mod lambda_events;
 mod params;
+mod providers;
 mod proxy;
+mod quirks;
 mod renewal;
+mod typed;

@@ -7,9 +7,10 @@ use http::Method;
 use serde_json::json;
 
 /// Every route of connect and proxy that acts for a caller, behind `/v1/widgets/notes/`.
-const WIDGET_ROUTES: [(Method, &str); 6] = [
+const WIDGET_ROUTES: [(Method, &str); 7] = [
     (Method::GET, "connections"),
     (Method::GET, "connections/mine"),
+    (Method::PUT, "connections/mine"),
     (Method::DELETE, "connections/mine"),
     (Method::POST, "connections/mine/connect"),
     (Method::POST, "connections/mine/complete"),

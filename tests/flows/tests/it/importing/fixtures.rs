@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{command, done};
 
-fn fixture(name: &str) -> String {
+pub(super) fn fixture(name: &str) -> String {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/bundles");
     let path = PathBuf::from(fixtures).join(name);
     path.to_str().unwrap().to_owned()

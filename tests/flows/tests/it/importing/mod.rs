@@ -1,7 +1,9 @@
 //! Importing bundles into a running stack, by command line: a refusal changes nothing (`mod.rs`), and the fixtures import,
-//! bind and lead to the right provider (`fixtures`).
+//! bind and lead to the right provider (`fixtures`), and run with their own JavaScript (`examples`, `widget_code`).
 
+mod examples;
 mod fixtures;
+mod widget_code;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -211,7 +211,7 @@ async fn a_burnt_grant_stays_on_record_until_its_revocation_is_confirmed() {
             .expect(403);
         let flow = stack.items_of("FLOW").await.remove(0);
         assert_eq!(flow["st"], if kept { "burned" } else { "done" });
-        assert_eq!(flow.get("r").is_some(), kept);
+        assert_eq!(flow.get("tk").is_some(), kept);
         let issued = stack.issued("refresh");
         assert_eq!(stack.provider.is_family_alive(&issued[0]), kept);
         stack.complete(&ada, MINE, &completion).await.expect(410);

@@ -79,10 +79,7 @@ async fn key_of(stack: &Stack, user: &str) -> ConnectionKey {
         .verify(WIDGET, Some(&stack.jwt(user)))
         .await
         .unwrap();
-    ConnectionKey {
-        passport: PASSPORT.to_owned(),
-        owner: OwnerKey::of(&who.caller, OwnerMode::User),
-    }
+    ConnectionKey::new(PASSPORT, OwnerKey::of(&who.caller, OwnerMode::User))
 }
 
 /// Ada's row as it stands.

@@ -36,6 +36,8 @@ fn tokens(mark: u8, rotated: bool) -> Tokens {
         refresh_token: rotated.then(|| (vec![mark; 41], vec![mark; 16])),
         expires_at: None,
         lifetime_seconds: None,
+        refresh_expires_at: None,
+        fields: None,
     }
 }
 
