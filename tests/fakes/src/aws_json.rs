@@ -7,6 +7,11 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
+/// The region that the loopback services say they are in.
+pub(crate) const REGION: &str = "us-east-1";
+/// The account that queues, buses and rules belong to.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
 /// The operation named by `X-Amz-Target: <prefix><operation>`; `None` when the header is missing, repeated or foreign.
 pub(crate) fn operation<'a>(headers: &'a HeaderMap, prefix: &str) -> Option<&'a str> {
     only(headers, "x-amz-target")?.strip_prefix(prefix)
@@ -19,6 +24,11 @@ pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         (Some(value), None) => value.to_str().ok(),
         _ => None,
     }
+}
+
+/// Whether the request's body is declared as `content_type`, which is how a server tells the protocols apart.
+pub(crate) fn speaks(headers: &HeaderMap, content_type: &str) -> bool {
+    only(headers, "content-type") == Some(content_type)
 }
 
 /// A JSON answer with `content_type` (`application/x-amz-json-1.0`, `-1.1` or `application/json`).

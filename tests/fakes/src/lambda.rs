@@ -82,6 +82,79 @@ impl Functions {
         self.shared.outage.store(on, Ordering::SeqCst);
     }
 
+    /// Invokes `name` (or its ARN) in process and waits for the answer, as an event source or a rule does.
+    ///
+    /// # Errors
+    /// What the handler failed with; for an invoke that is refused, the API's error code as its type
+    /// (`ResourceNotFoundException`, `ServiceException`, …).
+    pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<Bytes, FunctionError> {
+        match self.admit(name, payload) {
+            Ok(admitted) => self.run(admitted).await,
+            Err(Refused(_, code, message)) => Err(FunctionError::new(code, message)),
+        }
+    }
+
+    fn admit(&self, name: &str, payload: Bytes) -> Result<Admitted, Refused> {
+        if self.shared.outage.load(Ordering::SeqCst) {
+            return Err(Refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceException",
+                "scripted outage",
+            ));
+        }
+        let name = bare_name(name).to_owned();
+        let Some(handler) = held(&self.shared.handlers).get(&name).cloned() else {
+            return Err(Refused(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFoundException",
+                "Function not found",
+            ));
+        };
+        if payload.len() > PAYLOAD_LIMIT {
+            return Err(Refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestTooLargeException",
+                "payload above 6 MB",
+            ));
+        }
+        // An invoke without a payload gives the function an empty object; anything else must be JSON.
+        let payload = if payload.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            payload
+        };
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&payload).is_err() {
+            return Err(Refused(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestContentException",
+                "the payload is not JSON",
+            ));
+        }
+        Ok(Admitted {
+            name,
+            handler,
+            payload,
+        })
+    }
+
+    async fn run(&self, admitted: Admitted) -> Result<Bytes, FunctionError> {
+        count(self, &admitted.name);
+        let running = tokio::spawn((admitted.handler)(admitted.payload));
+        let outcome = running.await.unwrap_or_else(|_| {
+            Err(FunctionError::new(
+                "Runtime.ExitError",
+                "RequestId: unknown Error: Runtime exited",
+            ))
+        });
+        match outcome {
+            Ok(answer) if answer.len() > PAYLOAD_LIMIT => Err(FunctionError::new(
+                "Function.ResponseSizeTooLarge",
+                "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+            )),
+            other => other,
+        }
+    }
+
     /// `POST /2015-03-31/functions/{name}/invocations`.
     pub fn router(&self) -> Router {
         Router::new()
@@ -105,65 +178,37 @@ impl std::fmt::Debug for Functions {
     }
 }
 
+/// Why an invoke reaches no handler.
+struct Refused(StatusCode, &'static str, &'static str);
+
+/// An invoke that was let in.
+struct Admitted {
+    name: String,
+    handler: Handler,
+    payload: Bytes,
+}
+
 async fn invoke(
     State(functions): State<Functions>,
     Path(name): Path<String>,
     headers: HeaderMap,
     payload: Bytes,
 ) -> Response {
-    if functions.shared.outage.load(Ordering::SeqCst) {
-        return refused(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceException",
-            "scripted outage",
-        );
-    }
-    let name = bare_name(&name).to_owned();
-    let Some(handler) = held(&functions.shared.handlers).get(&name).cloned() else {
-        return refused(
-            StatusCode::NOT_FOUND,
-            "ResourceNotFoundException",
-            "Function not found",
-        );
+    let admitted = match functions.admit(&name, payload) {
+        Ok(admitted) => admitted,
+        Err(Refused(status, code, message)) => return refused(status, code, message),
     };
-    if payload.len() > PAYLOAD_LIMIT {
-        return refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestTooLargeException",
-            "payload above 6 MB",
-        );
-    }
-    // An invoke without a payload gives the function an empty object; anything else must be JSON.
-    let payload = if payload.is_empty() {
-        Bytes::from_static(b"{}")
-    } else {
-        payload
-    };
-    if serde_json::from_slice::<serde::de::IgnoredAny>(&payload).is_err() {
-        return refused(
-            StatusCode::BAD_REQUEST,
-            "InvalidRequestContentException",
-            "the payload is not JSON",
-        );
-    }
     let kind = headers
         .get("x-amz-invocation-type")
         .map_or("RequestResponse", |kind| kind.to_str().unwrap_or(""));
     match kind {
-        "RequestResponse" => {
-            count(&functions, &name);
-            let running = tokio::spawn(handler(payload));
-            let outcome = running.await.unwrap_or_else(|_| {
-                Err(FunctionError::new(
-                    "Runtime.ExitError",
-                    "RequestId: unknown Error: Runtime exited",
-                ))
-            });
-            outcome.map_or_else(|error| failed(&error), succeeded)
-        }
+        "RequestResponse" => functions
+            .run(admitted)
+            .await
+            .map_or_else(|error| failed(&error), executed),
         "Event" => {
-            count(&functions, &name);
-            tokio::spawn(handler(payload));
+            count(&functions, &admitted.name);
+            tokio::spawn((admitted.handler)(admitted.payload));
             StatusCode::ACCEPTED.into_response()
         }
         "DryRun" => StatusCode::NO_CONTENT.into_response(),
@@ -189,16 +234,6 @@ fn bare_name(given: &str) -> &str {
     } else {
         parts.next().unwrap_or("")
     }
-}
-
-fn succeeded(answer: Bytes) -> Response {
-    if answer.len() > PAYLOAD_LIMIT {
-        return failed(&FunctionError::new(
-            "Function.ResponseSizeTooLarge",
-            "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
-        ));
-    }
-    executed(answer)
 }
 
 fn failed(error: &FunctionError) -> Response {

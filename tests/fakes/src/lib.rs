@@ -11,6 +11,10 @@
 //! | [`dynamodb`] | DynamoDB, over the embedded engine, with a request log and faults |
 //! | [`secrets_manager`] | Secrets Manager, in memory or on one private file |
 //! | [`lambda`] | the Lambda invoke API over registered handlers |
+//! | [`sqs`] | SQS, queues in memory on an injected clock, with a log and faults |
+//! | [`event_source`] | the event source mapping that feeds a queue to a function |
+//! | [`eventbridge`] | EventBridge's PutEvents, with a log and faults |
+//! | [`schedule`] | the EventBridge rule that invokes a function every minute |
 //! | [`provider`] | an OAuth 2 authorization server and the API behind it |
 //! | [`simulators`] | the providers of the catalogue, each with its quirks |
 //!
@@ -18,14 +22,19 @@
 
 mod aws_json;
 mod clock;
+mod faults;
 mod held;
 mod private_file;
 mod random;
 
 pub mod dynamodb;
+pub mod event_source;
+pub mod eventbridge;
 pub mod gate;
 pub mod lambda;
 pub mod provider;
+pub mod schedule;
 pub mod secrets_manager;
 pub mod serve;
 pub mod simulators;
+pub mod sqs;

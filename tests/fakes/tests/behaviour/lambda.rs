@@ -151,3 +151,24 @@ async fn an_event_is_accepted_at_once_and_run() {
     assert_eq!(accepted.status_code(), 202);
     assert_eq!(has_run.recv().await.unwrap(), "[1]");
 }
+
+#[tokio::test]
+async fn an_invoke_in_process_goes_the_same_way() {
+    let functions = Functions::new();
+    functions.register(
+        "custodian",
+        Arc::new(|event| Box::pin(async move { Ok(event) })),
+    );
+    let payload = Bytes::from_static(b"{\"a\":1}");
+    let by_arn = "arn:aws:lambda:us-east-1:000000000000:function:custodian";
+    for name in ["custodian", by_arn] {
+        let answer = functions.invoke(name, payload.clone()).await.unwrap();
+        assert_eq!(answer, payload);
+    }
+    assert_eq!(functions.invocations("custodian"), 2);
+    let unknown = functions.invoke("nobody", payload.clone()).await;
+    assert_eq!(unknown.unwrap_err().error_type, "ResourceNotFoundException");
+    functions.outage(true);
+    let out = functions.invoke("custodian", payload).await.unwrap_err();
+    assert_eq!(out.error_type, "ServiceException");
+}

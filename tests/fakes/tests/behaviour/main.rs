@@ -11,12 +11,17 @@
 mod authorize;
 mod client;
 mod dynamodb;
+mod event_source;
+mod eventbridge;
 mod gate;
 mod grants;
 mod lambda;
+mod moved_clock;
 mod resource_api;
+mod schedule;
 mod scripted;
 mod sdk;
 mod secrets_manager;
 mod simulators;
+mod sqs;
 mod token_endpoint;

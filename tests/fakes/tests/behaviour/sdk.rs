@@ -80,3 +80,27 @@ pub fn lambda(url: &str) -> aws_sdk_lambda::Client {
         .build();
     aws_sdk_lambda::Client::from_conf(config)
 }
+
+pub fn sqs(url: &str) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+        .credentials_provider(credentials())
+        .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+pub fn eventbridge(url: &str) -> aws_sdk_eventbridge::Client {
+    let config = aws_sdk_eventbridge::Config::builder()
+        .behavior_version(aws_sdk_eventbridge::config::BehaviorVersion::latest())
+        .region(aws_sdk_eventbridge::config::Region::new("us-east-1"))
+        .credentials_provider(credentials())
+        .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client())
+        .build();
+    aws_sdk_eventbridge::Client::from_conf(config)
+}
