@@ -94,10 +94,14 @@ impl Aws {
     }
 
     /// Lambda. Invokes are never retried by the SDK: the custodian's own rules decide what may be tried again.
+    ///
+    /// They go to the home region, where there is one: exactly one region renews a connection.
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let region = self.config.home_region.as_ref();
+        let region = region.unwrap_or(&self.config.region).clone();
         let mut config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.config.region.clone()))
+            .region(Region::new(region))
             .credentials_provider(self.credentials())
             .timeout_config(timeouts(INVOKE_TIMEOUT, INVOKE_TIMEOUT))
             .retry_config(RetryConfig::disabled())
@@ -105,6 +109,34 @@ impl Aws {
             .http_client(self.http.clone());
         config.set_endpoint_url(self.config.lambda_endpoint.clone());
         aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
+    /// SQS. A send that is repeated after a lost acknowledgement makes a second message; whoever reads one looks at the row.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.config.region.clone()))
+            .credentials_provider(self.credentials())
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .sleep_impl(TokioSleep::new())
+            .http_client(self.http.clone());
+        config.set_endpoint_url(self.config.sqs_endpoint.clone());
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    /// EventBridge.
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        let mut config = aws_sdk_eventbridge::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.config.region.clone()))
+            .credentials_provider(self.credentials())
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .sleep_impl(TokioSleep::new())
+            .http_client(self.http.clone());
+        config.set_endpoint_url(self.config.eventbridge_endpoint.clone());
+        aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
     /// Opens the table's connection before it is needed: init has more CPU than the first request. An unsigned `GET /` is

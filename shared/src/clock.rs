@@ -84,7 +84,19 @@ impl Serialize for Timestamp {
 /// Where `now` comes from. Clones share their offset, which only tests move.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
+    source: Source,
     offset_millis: Arc<AtomicI64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Source {
+    #[default]
+    System,
+    /// The time of the tokio runtime, whose start was at `base` milliseconds since the epoch.
+    Runtime {
+        start: tokio::time::Instant,
+        base: i64,
+    },
 }
 
 impl Clock {
@@ -93,16 +105,40 @@ impl Clock {
         Self::default()
     }
 
+    /// The tokio runtime's time, `base` now: it stands and is advanced with the runtime's. For simulations.
+    pub fn of_runtime(base: Timestamp) -> Self {
+        let source = Source::Runtime {
+            start: tokio::time::Instant::now(),
+            base: base.millis(),
+        };
+        Self {
+            source,
+            offset_millis: Arc::default(),
+        }
+    }
+
+    /// The same time with an offset of its own: the clock of another machine.
+    pub fn apart(&self, offset_millis: i64) -> Self {
+        let offset = self.offset_millis.load(Ordering::Relaxed) + offset_millis;
+        Self {
+            source: self.source,
+            offset_millis: Arc::new(AtomicI64::new(offset)),
+        }
+    }
+
     /// Now.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the clock"
     )]
     pub fn now(&self) -> Timestamp {
-        let system = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| elapsed.as_millis() as i64);
-        Timestamp(system + self.offset_millis.load(Ordering::Relaxed))
+        let source = match self.source {
+            Source::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_millis() as i64),
+            Source::Runtime { start, base } => base + start.elapsed().as_millis() as i64,
+        };
+        Timestamp(source + self.offset_millis.load(Ordering::Relaxed))
     }
 
     /// Moves this clock and its clones. Only tests do.

@@ -6,11 +6,21 @@
 //! | `CONSULATE_BASE_URL` | public address without trailing slash, `https://consulate.example.com` |
 //! | `CONSULATE_SECRETS_PREFIX` | prefix of every secret's name; `consulate/` when unset |
 //! | `CONSULATE_CUSTODIAN` | name or ARN of the custodian function |
+//! | `CONSULATE_QUEUE_URL` | optional: SQS queue for the work of a tick; without it the custodian does it inline |
+//! | `CONSULATE_SALVAGE_QUEUE_URL` | optional: FIFO queue for answers that could not be stored at once |
+//! | `CONSULATE_EVENT_BUS` | optional: EventBridge bus for what happens to connections |
+//! | `CONSULATE_HOME_REGION` | optional: the one region that renews, where the table is in several |
+//! | `CONSULATE_DUE_SHARDS` | shards of the due index; 64 when unset. `64,256` while growing: read all, write the last |
+//! | `CONSULATE_IDLE_LIMIT_DAYS` | connections unused for so long are revoked; 90 when unset |
 //! | `CONSULATE_EXTRA_CA` | optional PEM: one more trusted root certificate |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda |
-//! | `AWS_ENDPOINT_URL_DYNAMODB`, `…_SECRETS_MANAGER`, `…_LAMBDA` | optional: another address of that service |
+//! | `AWS_ENDPOINT_URL_DYNAMODB`, `…_SECRETS_MANAGER`, `…_LAMBDA`, `…_SQS`, `…_EVENTBRIDGE` | optional: another address of that service |
 
+use crate::cohort::Shards;
 use crate::secret::SecretText;
+
+/// Connections unused for so long are revoked, unless the operator says otherwise.
+pub const IDLE_LIMIT_DAYS: i64 = 90;
 
 /// A variable is missing or unusable: the cold start stops with its name.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +43,16 @@ pub struct Config {
     pub secrets_prefix: String,
     /// The custodian's function name or ARN.
     pub custodian: String,
+    /// Work queue of the schedule.
+    pub queue_url: Option<String>,
+    /// FIFO queue of answers that could not be stored at once.
+    pub salvage_queue_url: Option<String>,
+    /// Name or ARN of the event bus.
+    pub event_bus: Option<String>,
+    /// Shards of the due index.
+    pub due_shards: Shards,
+    /// Connections unused for so long are revoked, days.
+    pub idle_limit_days: i64,
     /// One more trusted root, PEM.
     pub extra_ca: Option<String>,
     /// Where AWS is, and as whom.
@@ -44,6 +64,8 @@ pub struct Config {
 pub struct AwsConfig {
     /// `eu-central-1`.
     pub region: String,
+    /// The one region that renews, where it is not (known to be) this one.
+    pub home_region: Option<String>,
     /// Access key id.
     pub access_key_id: String,
     /// Secret access key.
@@ -56,6 +78,10 @@ pub struct AwsConfig {
     pub secrets_manager_endpoint: Option<String>,
     /// Another address of Lambda.
     pub lambda_endpoint: Option<String>,
+    /// Another address of SQS.
+    pub sqs_endpoint: Option<String>,
+    /// Another address of EventBridge.
+    pub eventbridge_endpoint: Option<String>,
 }
 
 impl Config {
@@ -98,15 +124,35 @@ impl Config {
             secrets_prefix: optional("CONSULATE_SECRETS_PREFIX")
                 .unwrap_or_else(|| "consulate/".to_owned()),
             custodian: required("CONSULATE_CUSTODIAN")?,
+            queue_url: optional("CONSULATE_QUEUE_URL"),
+            salvage_queue_url: optional("CONSULATE_SALVAGE_QUEUE_URL"),
+            event_bus: optional("CONSULATE_EVENT_BUS"),
+            due_shards: match optional("CONSULATE_DUE_SHARDS") {
+                Some(text) => Shards::parse(&text).ok_or(Error {
+                    name: "CONSULATE_DUE_SHARDS",
+                    problem: "must be numbers from 1 to 1024 with commas between them, as 64 or 64,256",
+                })?,
+                None => Shards::default(),
+            },
+            idle_limit_days: match optional("CONSULATE_IDLE_LIMIT_DAYS") {
+                Some(text) => text.parse().ok().filter(|days| (1..=3_650).contains(days)).ok_or(Error {
+                    name: "CONSULATE_IDLE_LIMIT_DAYS",
+                    problem: "must be a number of days from 1 to 3650",
+                })?,
+                None => IDLE_LIMIT_DAYS,
+            },
             extra_ca: optional("CONSULATE_EXTRA_CA"),
             aws: AwsConfig {
                 region: required("AWS_REGION")?,
+                home_region: optional("CONSULATE_HOME_REGION"),
                 access_key_id: required("AWS_ACCESS_KEY_ID")?,
                 secret_access_key: SecretText::new(required("AWS_SECRET_ACCESS_KEY")?),
                 session_token: optional("AWS_SESSION_TOKEN").map(SecretText::new),
                 dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),
                 secrets_manager_endpoint: optional("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
                 lambda_endpoint: optional("AWS_ENDPOINT_URL_LAMBDA"),
+                sqs_endpoint: optional("AWS_ENDPOINT_URL_SQS"),
+                eventbridge_endpoint: optional("AWS_ENDPOINT_URL_EVENTBRIDGE"),
             },
         })
     }
@@ -122,6 +168,8 @@ mod tests {
             "AWS_ENDPOINT_URL_DYNAMODB" | "CONSULATE_EXTRA_CA" | "CONSULATE_SECRETS_PREFIX" => {
                 return None;
             }
+            "CONSULATE_DUE_SHARDS" => "64,256",
+            "CONSULATE_IDLE_LIMIT_DAYS" => "30",
             _ => "value",
         };
         Some(value.to_owned())

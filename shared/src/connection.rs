@@ -51,8 +51,18 @@ pub struct Connection {
     pub config_version: String,
     /// When the account was connected (each connect anew).
     pub connected_at: Timestamp,
+    /// Why it was given up, where nobody asked for it.
+    pub given_up_because: Option<Reason>,
     /// Outcome of the revocation, once disconnected.
     pub receipt: Option<Receipt>,
+    /// Partition of the due index the row lies in.
+    pub due: Option<String>,
+    /// Keyed digest of the account at the provider, where it is known.
+    pub subject: Option<String>,
+    /// The end of the grant that its person has been told of.
+    pub reminded_for: Option<Timestamp>,
+    /// When its health last changed.
+    pub health_since: Option<Timestamp>,
 }
 
 /// The right to call the token endpoint for one connection.
@@ -101,6 +111,15 @@ pub struct Receipt {
     pub attempts: i64,
 }
 
+/// When a grant ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Whatever is renewed until then.
+    pub fixed: Option<Timestamp>,
+    /// Unless it is renewed before, which moves it.
+    pub moving: Option<Timestamp>,
+}
+
 /// Outcome of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,10 +140,7 @@ impl Connection {
     /// How long before its end an access token is no longer handed out: 10 % of its lifetime, a minute at most. The one
     /// place where a margin is applied; what is stored is what the provider said.
     pub fn margin_millis(&self) -> i64 {
-        match self.lifetime_seconds {
-            Some(seconds) => (seconds.saturating_mul(100)).clamp(0, MARGIN_LIMIT_MILLIS),
-            None => MARGIN_LIMIT_MILLIS,
-        }
+        margin_millis(self.lifetime_seconds)
     }
 
     /// Whether the access token is to be used at `now` rather than renewed. One without expiry always is, unless the
@@ -152,23 +168,32 @@ impl Connection {
     /// By when the person has to consent again whatever is renewed until then: the earliest of what the provider said
     /// and what is known of its idle and absolute limits. `None` where no end is known.
     pub fn reauthorise_by(&self, passport: &Passport) -> Option<Timestamp> {
+        let ends = self.ends(passport);
+        [ends.fixed, ends.moving].into_iter().flatten().min()
+    }
+
+    /// When the grant ends, as far as that is known.
+    pub fn ends(&self, passport: &Passport) -> Ends {
         if self.refresh_token.is_none() {
-            return self.expires_at;
+            return Ends {
+                fixed: self.expires_at,
+                moving: None,
+            };
         }
         let after = |since: Timestamp, seconds: Option<u64>| {
             seconds.map(|seconds| since.plus_millis(millis(seconds)))
         };
+        let absolute = after(self.connected_at, passport.refresh_absolute_seconds);
+        let idle = after(self.saved_at, passport.refresh_idle_seconds);
         // A token that is renewed by presenting itself ends the grant when it ends.
         let itself = passport.renewal.as_ref().and(self.expires_at);
-        [
-            self.refresh_expires_at,
-            after(self.saved_at, passport.refresh_idle_seconds),
-            after(self.connected_at, passport.refresh_absolute_seconds),
-            itself,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        Ends {
+            fixed: [self.refresh_expires_at, absolute]
+                .into_iter()
+                .flatten()
+                .min(),
+            moving: [idle, itself].into_iter().flatten().min(),
+        }
     }
 
     /// Whether the record can serve calls under the passport's present configuration.
@@ -177,7 +202,7 @@ impl Connection {
     /// Why the account has to be connected (again).
     pub fn usable(&self, config_version: &str) -> Result<(), Reason> {
         match self.health {
-            Health::Disconnected => Err(Reason::Disconnected),
+            Health::Disconnected => Err(self.given_up_because.unwrap_or(Reason::Disconnected)),
             Health::NeedsReauthorisation(reason) => Err(reason),
             Health::Connected if self.config_version != config_version => {
                 Err(Reason::ConfigChanged)
@@ -204,6 +229,14 @@ impl Connection {
     /// The lease, while it holds.
     pub fn held_lease(&self, now: Timestamp) -> Option<&Lease> {
         self.lease.as_ref().filter(|lease| lease.until > now)
+    }
+}
+
+/// [`Connection::margin_millis`] of a lifetime in seconds.
+pub(crate) fn margin_millis(lifetime_seconds: Option<i64>) -> i64 {
+    match lifetime_seconds {
+        Some(seconds) => (seconds.saturating_mul(100)).clamp(0, MARGIN_LIMIT_MILLIS),
+        None => MARGIN_LIMIT_MILLIS,
     }
 }
 
@@ -249,7 +282,12 @@ pub(crate) mod tests {
             backoff_until: None,
             config_version: "c1".into(),
             connected_at: NOW,
+            given_up_because: None,
             receipt: None,
+            due: None,
+            subject: None,
+            reminded_for: None,
+            health_since: Some(NOW),
         }
     }
 

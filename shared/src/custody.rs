@@ -54,6 +54,12 @@ pub enum Event {
         /// True when an API answered 401 to it although it had not expired.
         rejected: bool,
     },
+    /// Renew an access token although nothing found it wanting: an operator asks.
+    RefreshNow {
+        /// Which connection.
+        #[serde(flatten)]
+        key: ConnectionKey,
+    },
     /// Revoke what the row says is disconnected.
     Revoke {
         /// Which connection.
@@ -86,6 +92,8 @@ pub enum Answer {
         /// Its number.
         version: i64,
     },
+    /// The schedule looked, and there was nothing to do.
+    NotDue,
     /// Somebody else is renewing: poll the row.
     InProgress,
     /// Not now.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::definition::{Host, Passport, Widget};
 use crate::table::{self, Error, get_s, s};

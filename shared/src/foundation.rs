@@ -92,22 +92,37 @@ impl Foundation {
     pub fn new(config: Config, clock: Clock, leniency: Leniency) -> Result<Self, Error> {
         let tls = dial::tls(config.extra_ca.as_deref())?;
         let aws = Aws::new(config.aws.clone(), tls.clone(), clock.clone());
+        Ok(Self::over(config, clock, leniency, tls, aws))
+    }
+
+    /// Over any connection to AWS.
+    pub fn over(
+        config: Config,
+        clock: Clock,
+        leniency: Leniency,
+        tls: Arc<ClientConfig>,
+        aws: Aws,
+    ) -> Self {
         let dynamodb = aws.dynamodb();
-        Ok(Self {
+        Self {
             definitions: Definitions::new(
                 dynamodb.clone(),
                 &config.table,
                 leniency.definitions_fresh_for,
             ),
-            connections: Connections::new(dynamodb.clone(), &config.table),
-            flows: Flows::new(dynamodb, &config.table),
+            connections: Connections::new(
+                dynamodb.clone(),
+                &config.table,
+                config.due_shards.clone(),
+            ),
+            flows: Flows::new(dynamodb, &config.table, config.due_shards.clone()),
             secrets: Secrets::new(aws.secrets_manager(), &config.secrets_prefix),
             config,
             clock,
             tls,
             aws,
             leniency,
-        })
+        }
     }
 
     /// Verifies callers.

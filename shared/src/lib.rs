@@ -7,16 +7,19 @@
 //! |---|---|---|
 //! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`connections`], [`flow`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`custody`] | edge | Lambda invokes of the custodian |
+//! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
 //! | [`caller`], [`http`], [`problem`] | | who calls; what they are answered |
 
 pub mod aws;
+pub mod bus;
 pub mod caller;
 pub mod clock;
+pub mod cohort;
 pub mod config;
 pub mod connection;
 pub mod connections;
@@ -28,16 +31,21 @@ pub mod digest;
 pub mod egress;
 pub mod flow;
 pub mod foundation;
+pub mod grants;
 pub mod http;
 pub mod jwt;
+pub mod limits;
 pub mod log;
 pub mod owner;
 pub mod passport;
 pub mod problem;
+pub mod queue;
 pub mod random;
+pub mod schedule;
 pub mod seal;
 pub mod secret;
 pub mod secrets;
+pub mod subjects;
 pub mod table;
 pub mod template;
 pub mod vault;

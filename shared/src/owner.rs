@@ -12,12 +12,23 @@ pub struct OwnerKey(String);
 impl OwnerKey {
     /// The key under which `caller` owns a connection in `mode`.
     pub fn of(caller: &Caller, mode: OwnerMode) -> Self {
+        Self::of_record(&caller.host, &caller.organisation, &caller.user, mode)
+    }
+
+    /// The key of whoever a stored connection says it was connected by. For the operator's command; a request's key comes
+    /// from its verified caller.
+    pub fn of_record(host: &str, organisation: &str, user: &str, mode: OwnerMode) -> Self {
         let (kind, user) = match mode {
-            OwnerMode::User => ("user", caller.user.as_str()),
+            OwnerMode::User => ("user", user),
             OwnerMode::Organisation => ("organisation", ""),
         };
-        let parts = [kind, &caller.host, &caller.organisation, user];
+        let parts = [kind, host, organisation, user];
         Self(digest::text(parts.iter().map(|part| part.as_bytes())))
+    }
+
+    /// A key as the table has it. Never from a caller's text: only [`of`](Self::of) says who may have it.
+    pub fn stored(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     /// The key's text.

@@ -7,6 +7,11 @@
 //! | `REGISTRY` | string sets of every widget, passport, host and own provider id | command |
 //! | `WIDGET#{id}` `PASSPORT#{id}` `HOST#{id}` | `doc`: one JSON document | command |
 //! | `PROVIDER#{id}` | `doc`: a catalogue entry of the operator's own; read by the command only | command |
+//! | `TICK` | how far the schedule has come | custodian |
+//! | `LIMIT#{digest}` | rate permits and back-off of one token endpoint | custodian |
+//! | `CIRCUIT#{passport}` | open while our own settings are refused | custodian |
+//! | `GRANT#{id}` | sealed tokens that no connection has any more, until they are revoked | custodian |
+//! | `SUBJECT#{passport}#{hmac}` | which connections share one account at the provider | custodian |
 //! | `CONNECTION#{passport}#{owner}`, `…#{slot}` | the hot row: sealed tokens, version, lease, health | custodian; connect marks disconnects; proxy `last_used` |
 //! | `DETAILS#{passport}#{owner}` | account, scopes, who connected: read by status pages only | custodian |
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
@@ -87,6 +92,18 @@ impl ConnectionKey {
             "" => main,
             slot => format!("{main}#{slot}"),
         }
+    }
+
+    /// The key a [`pk`](Self::pk) names; `None` where it is not a connection's.
+    pub fn of_pk(pk: &str) -> Option<Self> {
+        let mut parts = pk.strip_prefix("CONNECTION#")?.split('#');
+        let (passport, owner) = (parts.next()?, parts.next()?);
+        let slot = parts.next().unwrap_or_default();
+        (parts.next().is_none() && !passport.is_empty()).then(|| Self {
+            passport: passport.to_owned(),
+            owner: OwnerKey::stored(owner),
+            slot: slot.to_owned(),
+        })
     }
 
     /// Partition key of the details, which all slots share.

@@ -1,7 +1,11 @@
 //! Seals and opens tokens for their places, with keyrings from Secrets Manager. A value under a key not held yet allows one
 //! early reload. Which keyrings a function can read is its role's matter: the proxy gets `keys/access` only.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::connection::Connection;
+use crate::digest;
 use crate::seal::{self, Keyring, Place};
 use crate::secret::SecretText;
 use crate::secrets::{self, Secrets};
@@ -131,6 +135,21 @@ pub async fn open(
         }
         opened => Ok(opened?),
     }
+}
+
+/// The custodian's own HMAC of an account's id at a passport's provider: names the account, and says nothing of it.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn account_digest(
+    secrets: &Secrets,
+    passport: &str,
+    account: &str,
+) -> Result<String, Error> {
+    let parts = ["account", passport, account].map(str::as_bytes);
+    let keyring = Keyring::parse(&secrets.get("keys/fingerprint").await?)?;
+    let tag = keyring.fingerprint(&SecretText::new(digest::text(parts)))?;
+    Ok(URL_SAFE_NO_PAD.encode(tag))
 }
 
 /// Seals a refresh token and takes its fingerprint, the custodian's own HMAC.

@@ -10,6 +10,7 @@ use consulate_core::definition::{
     RevocationStyle,
 };
 use consulate_core::egress::LoopbackExceptions;
+use consulate_core::passport::SharedAccount;
 
 use super::address::{self, Fault};
 use super::answer_settings::{Telling, answers, inject, pinned, reset_header};
@@ -39,6 +40,7 @@ pub(super) struct PassportSettings {
     revocation_style: Option<RevocationStyle>,
     revocation_cascades: Option<bool>,
     revocation_per_user: Option<bool>,
+    shared_account: Option<SharedAccount>,
     refresh_rotation: Option<RefreshRotation>,
     issuer: Option<String>,
     scopes: Option<Vec<String>>,
@@ -53,6 +55,8 @@ pub(super) struct PassportSettings {
     refresh_interval_seconds: Option<u64>,
     refresh_idle_seconds: Option<u64>,
     refresh_absolute_seconds: Option<u64>,
+    token_calls_per_second: Option<u64>,
+    token_calls_at_once: Option<u64>,
     inject: Option<Inject>,
     pinned: Option<Vec<PinnedField>>,
     expired_when: Option<Vec<AnswerMatch>>,
@@ -88,6 +92,7 @@ impl PassportSettings {
             revocation_style,
             revocation_cascades,
             revocation_per_user,
+            shared_account,
             refresh_rotation,
             issuer,
             scopes,
@@ -102,6 +107,8 @@ impl PassportSettings {
             refresh_interval_seconds,
             refresh_idle_seconds,
             refresh_absolute_seconds,
+            token_calls_per_second,
+            token_calls_at_once,
             inject,
             pinned,
             expired_when,
@@ -118,6 +125,7 @@ impl PassportSettings {
         set(&mut passport.revocation_style, revocation_style);
         set(&mut passport.revocation_cascades, revocation_cascades);
         set(&mut passport.revocation_per_user, revocation_per_user);
+        set(&mut passport.shared_account, shared_account);
         set(&mut passport.refresh_rotation, refresh_rotation);
         set_some(&mut passport.issuer, issuer);
         set(&mut passport.scopes, scopes);
@@ -140,6 +148,15 @@ impl PassportSettings {
         set_some(
             &mut passport.refresh_absolute_seconds,
             refresh_absolute_seconds,
+        );
+        let number = |calls: Option<u64>| calls.and_then(|calls| calls.try_into().ok());
+        set_some(
+            &mut passport.token_calls_per_second,
+            number(token_calls_per_second),
+        );
+        set_some(
+            &mut passport.token_calls_at_once,
+            number(token_calls_at_once),
         );
         set(&mut passport.inject, inject);
         set(&mut passport.pinned, pinned);
@@ -177,6 +194,7 @@ pub(super) fn read(
         revocation_style: one_of(entry, "revocation_style", &REVOCATION_STYLES, findings),
         revocation_cascades: entry.boolean("revocation_cascades", findings),
         revocation_per_user: entry.boolean("revocation_per_user", findings),
+        shared_account: one_of(entry, "shared_account", &SHARED_ACCOUNTS, findings),
         refresh_rotation: one_of(entry, "refresh_rotation", &REFRESH_ROTATIONS, findings),
         issuer: endpoint(entry, "issuer", exceptions, findings),
         scopes: strings(entry, "scopes", findings),
@@ -201,6 +219,8 @@ pub(super) fn read(
         ),
         refresh_idle_seconds: seconds(entry, "refresh_idle_seconds", LIFETIME, findings),
         refresh_absolute_seconds: seconds(entry, "refresh_absolute_seconds", LIFETIME, findings),
+        token_calls_per_second: number(entry, "token_calls_per_second", TOKEN_CALLS, findings),
+        token_calls_at_once: number(entry, "token_calls_at_once", TOKEN_CALLS, findings),
         inject: inject(entry, findings),
         pinned: pinned(entry, findings),
         expired_when: answers(entry, "expired_when", Telling::Status, findings),
@@ -227,6 +247,11 @@ const REVOCATION_STYLES: [(&str, RevocationStyle); 6] = [
     ("delete_permissions", RevocationStyle::DeletePermissions),
     ("sign_out", RevocationStyle::SignOut),
 ];
+const SHARED_ACCOUNTS: [(&str, SharedAccount); 2] = [
+    ("warn", SharedAccount::Warn),
+    ("refuse", SharedAccount::Refuse),
+];
+const TOKEN_CALLS: (u64, u64) = (1, 1_000);
 const LIFETIME: (u64, u64) = (1, LONGEST_SECONDS);
 const CLIENT_AUTHENTICATIONS: [(&str, ClientAuthentication); 4] = [
     ("body", ClientAuthentication::Body),
@@ -314,6 +339,25 @@ fn seconds(
         entry.place(key),
         format!("{} is {seconds}", entry.path_of(key)),
         format!("Write {least} to {most} seconds."),
+    );
+    None
+}
+
+fn number(
+    entry: &Object<'_>,
+    key: &str,
+    (least, most): (u64, u64),
+    findings: &mut Findings,
+) -> Option<u64> {
+    let number = entry.whole_number(key, findings)?;
+    if (least..=most).contains(&number) {
+        return Some(number);
+    }
+    findings.error(
+        "number_out_of_bounds",
+        entry.place(key),
+        format!("{} is {number}", entry.path_of(key)),
+        format!("Write a number from {least} to {most}."),
     );
     None
 }

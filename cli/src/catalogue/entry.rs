@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use consulate_core::passport::{
     AnswerMatch, ClientAuthentication, Credential, Inject, PinnedField, Profile, RefreshRotation,
-    RevocationStyle, Slot, TokenExchange,
+    RevocationStyle, SharedAccount, Slot, TokenExchange,
 };
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ pub struct Entry {
     /// True where revoking one grant ends every grant of that user and client.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revocation_per_user: bool,
+    /// What is done when an account is connected a second time, for another owner.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shared_account: SharedAccount,
     /// Where the account's name comes from.
     #[serde(default, skip_serializing_if = "is_default")]
     pub profile: Option<Profile>,
@@ -113,6 +116,12 @@ pub struct Entry {
     /// A grant older than this is dead, seconds.
     #[serde(default, skip_serializing_if = "is_default")]
     pub refresh_absolute_seconds: Option<u64>,
+    /// Token calls a second that the schedule makes at most.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub token_calls_per_second: Option<u32>,
+    /// Token calls that one worker of the schedule makes at once at most.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub token_calls_at_once: Option<u32>,
     /// Further tokens of the same consent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub slots: Vec<Slot>,

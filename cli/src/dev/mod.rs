@@ -1,6 +1,6 @@
 //! `consulate dev`: all of Consulate in one process on loopback, over the same functions as on Lambda.
 //!
-//! `folder` (the data folder), `port`, `simulators` (DynamoDB, Secrets Manager, Lambda), `gateway` (the public port),
+//! `folder` (the data folder), `port`, `simulators` (DynamoDB, Secrets Manager, Lambda, SQS, EventBridge), `gateway` (the public port),
 //! `imports`, `demo_parts` and `simulated` (what is set up at start), `log`, `command` (until a signal comes). [`start`]
 //! puts them together; the command and the tests call the same one.
 
@@ -24,11 +24,15 @@ use consulate_core::clock::Clock;
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::foundation::{Foundation, Leniency};
 use consulate_fakes::dynamodb::Engine;
+use consulate_fakes::event_source::EventSource;
+use consulate_fakes::eventbridge::EventBridge;
 use consulate_fakes::gate::AccessGate;
 use consulate_fakes::lambda::Functions;
 use consulate_fakes::provider::Provider;
+use consulate_fakes::schedule::Schedule;
 use consulate_fakes::secrets_manager::SecretsManager;
 use consulate_fakes::serve::{Served, serve_on};
+use consulate_fakes::sqs::Queues;
 use tokio::task::JoinHandle;
 
 pub use log::Listener;
@@ -70,6 +74,8 @@ pub struct Options {
     pub simulate: Vec<String>,
     /// Real hosts that a server on this loopback port stands in for.
     pub stand_ins: Vec<(String, u16)>,
+    /// Whether the schedule runs every minute; else only when it is fired by hand.
+    pub schedule: bool,
     /// Time, for the functions, the simulators and the demo's provider.
     pub clock: Clock,
     /// Hears every log line.
@@ -87,6 +93,7 @@ impl Options {
             allow: Vec::new(),
             simulate: Vec::new(),
             stand_ins: Vec::new(),
+            schedule: true,
             clock: Clock::system(),
             listener: None,
         }
@@ -121,6 +128,12 @@ pub struct Running {
     pub secrets: SecretsManager,
     /// What can be invoked: `custodian`.
     pub functions: Functions,
+    /// The custodian's queues.
+    pub queues: Queues,
+    /// What happened to connections, as the event bus has it.
+    pub event_bus: EventBridge,
+    /// The rule that ticks, where it runs.
+    pub schedule: Option<Schedule>,
     /// The demo's provider, where there is a demo.
     pub provider: Option<Provider>,
     /// The simulated providers, where there are any.
@@ -135,8 +148,9 @@ pub struct Running {
     pub notes: Vec<String>,
     dev_file: DevFile,
     public: Vec<Served>,
-    simulated: [Served; 3],
+    simulated: [Served; 5],
     sweeping: Task,
+    _event_sources: [EventSource; 2],
     _listeners: Vec<Listener>,
     // Last: nobody else may have the folder before everything above is gone.
     folder: DataFolder,
@@ -174,6 +188,8 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         dynamodb: simulators.dynamodb.url(),
         secrets_manager: simulators.secrets_manager.url(),
         lambda: simulators.lambda.url(),
+        sqs: Some(simulators.sqs.url()),
+        eventbridge: Some(simulators.eventbridge.url()),
         access_key_id: gate.access_key_id,
         table: TABLE.to_owned(),
         allow: allow.clone(),
@@ -206,6 +222,12 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         &foundation.config.custodian,
         simulators::custodian_handler(custodian),
     );
+
+    let event_sources = simulators::event_sources(
+        &simulators.queues,
+        &simulators.functions,
+        &foundation.config.custodian,
+    )?;
 
     let mut notes: Vec<String> = listening.note.into_iter().collect();
     let (provider, demo) = if options.demo {
@@ -244,16 +266,27 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         .into_iter()
         .map(serve)
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let clock = options.clock;
     // Written last: who finds a process id in it finds a server that answers.
     dev_file.write(folder.path())?;
     Ok(Running {
         base_url: dev_file.base_url.clone(),
         data_dir: options.data_dir,
-        clock: options.clock,
+        clock: clock.clone(),
         sweeping: Task(tokio::spawn(sweep(simulators.engine.clone()))),
         engine: simulators.engine,
         secrets: simulators.secrets,
+        schedule: options.schedule.then(|| {
+            Schedule::start(
+                &simulators.functions,
+                "tick",
+                foundation.config.custodian.clone(),
+                simulators::millis_of(&clock),
+            )
+        }),
         functions: simulators.functions,
+        queues: simulators.queues,
+        event_bus: simulators.event_bus,
         provider,
         simulation,
         steps,
@@ -264,9 +297,12 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         public,
         simulated: [
             simulators.lambda,
+            simulators.sqs,
+            simulators.eventbridge,
             simulators.dynamodb,
             simulators.secrets_manager,
         ],
+        _event_sources: event_sources,
         _listeners: listeners,
         folder,
     })

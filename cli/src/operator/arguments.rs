@@ -39,6 +39,9 @@ pub enum Command {
     /// Passports on providers of the catalogue
     #[command(subcommand)]
     Passports(PassportsCommand),
+    /// Connections: who needs looking at, one in full, renewing and revoking
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
     /// Secrets of widgets and passports
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -313,5 +316,8 @@ fn loopback_pair(text: &str) -> Result<String, String> {
     }
 }
 
+mod connections;
 #[cfg(test)]
 mod tests;
+
+pub use connections::{ConnectionsCommand, Health, ListArguments, RevokeArguments};

@@ -19,7 +19,8 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(1);
 ///
 /// ```json
 /// {"base_url":"http://127.0.0.1:8700","dynamodb":"http://127.0.0.1:39001","secrets_manager":"http://127.0.0.1:39002",
-///  "lambda":"http://127.0.0.1:39003","access_key_id":"…","table":"consulate","allow":["127.0.0.1:8700"],"pid":4711}
+///  "lambda":"http://127.0.0.1:39003","sqs":"http://127.0.0.1:39004","eventbridge":"http://127.0.0.1:39005",
+///  "access_key_id":"…","table":"consulate","allow":["127.0.0.1:8700"],"pid":4711}
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
 pub struct DevFile {
@@ -31,7 +32,13 @@ pub struct DevFile {
     pub secrets_manager: String,
     /// Where Lambda answers.
     pub lambda: String,
-    /// What requests to these three must be signed with.
+    /// Where SQS answers; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqs: Option<String>,
+    /// Where EventBridge answers; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eventbridge: Option<String>,
+    /// What requests to these must be signed with.
     pub access_key_id: String,
     /// Name of the table.
     pub table: String,
@@ -157,6 +164,8 @@ mod tests {
             base_url: "http://127.0.0.1:8700".into(),
             dynamodb: "http://127.0.0.1:1".into(),
             secrets_manager: "http://127.0.0.1:1".into(),
+            sqs: None,
+            eventbridge: None,
             lambda: "http://127.0.0.1:1".into(),
             access_key_id: "canary".into(),
             table: "consulate".into(),

@@ -12,6 +12,7 @@ use super::import_secrets::SecretPlan;
 use super::records::{Record, Records};
 use super::report::Report;
 use super::target::Target;
+use super::{connections, orphans};
 use crate::bundle::{self, Import, Options, Source, Stored};
 
 /// Imports the bundle at `arguments.path`. A refusal changes nothing.
@@ -60,6 +61,13 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
         }
     }
     differences.extend(secrets.differences());
+    let orphans = match &seen.widget {
+        Some(widget) => {
+            orphans::left_by(target, &records, &widget.definition, &import.widget).await?
+        }
+        None => Vec::new(),
+    };
+    differences.extend(import_report::orphaned(&orphans));
     if !differences.is_empty() && !arguments.accept {
         return Ok(import_report::differs(&import, &differences));
     }
@@ -81,6 +89,7 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
             return Err(error);
         }
     }
+    connections::give_up(target, &target.connections(), orphans).await?;
     import_report::done(target, &import, &bound, &differences, &secrets.remarks()).await
 }
 

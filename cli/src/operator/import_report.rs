@@ -1,13 +1,18 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
 use consulate_core::definition::Passport;
+use consulate_core::table::ConnectionKey;
 use serde_json::{Value, json};
 
+use super::connections::id_of;
 use super::records::Record;
 use super::report::{self, Report};
 use super::secret_store::SecretStore;
 use super::target::Target;
 use crate::bundle::Import;
+
+/// Orphaned connections named in a difference.
+const ORPHANS_SHOWN: usize = 20;
 
 /// The import differs from an earlier one in something the operator has to agree to.
 pub(super) fn differs(import: &Import, differences: &[String]) -> Report {
@@ -20,6 +25,26 @@ pub(super) fn differs(import: &Import, differences: &[String]) -> Report {
         text,
         json!({ "differences": differences, "findings": import.findings }),
     )
+}
+
+/// Connections that nobody could reach any more: listed, as they are given up with the import.
+pub(super) fn orphaned(orphans: &[ConnectionKey]) -> Option<String> {
+    let (first, rest) = match orphans {
+        [] => return None,
+        [first, rest @ ..] => (first, rest),
+    };
+    let mut ids: Vec<String> = std::iter::once(first)
+        .chain(rest.iter().take(ORPHANS_SHOWN - 1))
+        .map(id_of)
+        .collect();
+    if orphans.len() > ids.len() {
+        ids.push(format!("… and {} more", orphans.len() - ids.len()));
+    }
+    Some(format!(
+        "connections nobody can reach any more, to be revoked: {} ({})",
+        orphans.len(),
+        ids.join(", ")
+    ))
 }
 
 /// The import is done.

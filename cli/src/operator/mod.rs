@@ -1,12 +1,13 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
-//! One file per command (`import`, `passports`, `providers`, `secret`, `keys`, `caller_jwt`, `lint`, `pack`), each answering
-//! a [`Report`]. Beneath them `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
+//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `lint`, `pack`),
+//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
 //! `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 pub mod caller_jwt;
 mod changes;
+mod connections;
 pub mod dev_file;
 mod host_rule;
 pub mod import;
@@ -14,9 +15,11 @@ mod import_report;
 mod import_secrets;
 pub mod keys;
 mod lint;
+mod orphans;
 pub mod output;
 mod pack;
 mod passports;
+mod progress;
 mod providers;
 mod records;
 mod refusal;
@@ -32,6 +35,7 @@ use anyhow::Context as _;
 use consulate_core::secret::SecretText;
 
 pub use caller_jwt::token;
+pub use connections::run as connections;
 pub use import::import;
 pub use lint::lint;
 pub use pack::pack;
@@ -79,6 +83,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
         }
         Command::Passports(PassportsCommand::Add(passport)) => {
             add_passport(&Target::new(dev).await?, passport).await?
+        }
+        Command::Connections(command) => {
+            connections::run(&Target::new(dev).await?, command).await?
         }
         Command::Secret(SecretCommand::Set { name }) => {
             let target = Target::new(dev).await?;

@@ -9,7 +9,10 @@ use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
 use consulate_core::aws::{self, Aws};
 use consulate_core::clock::Clock;
-use consulate_core::config::{AwsConfig, Config};
+use consulate_core::cohort::Shards;
+use consulate_core::config::{AwsConfig, Config, IDLE_LIMIT_DAYS};
+use consulate_core::connections::Connections;
+use consulate_core::custody::Custodian;
 use consulate_core::dial;
 use consulate_core::secret::SecretText;
 
@@ -17,6 +20,15 @@ use super::dev_file::DevFile;
 
 /// The prefix of secret names where nothing else is said.
 pub const SECRETS_PREFIX: &str = "consulate/";
+
+/// Account id of the loopback services.
+pub const ACCOUNT: &str = "123456789012";
+/// Queues and bus of `consulate dev`.
+pub const WORK_QUEUE: &str = "work";
+/// See [`WORK_QUEUE`].
+pub const SALVAGE_QUEUE: &str = "salvage.fifo";
+/// See [`WORK_QUEUE`].
+pub const EVENT_BUS: &str = "consulate";
 
 /// Where commands act.
 #[derive(Clone, Debug)]
@@ -33,6 +45,12 @@ pub struct Target {
     pub base_url: Option<String>,
     /// Loopback `HOST:PORT` pairs callable over plain http.
     pub allow: Vec<String>,
+    /// Lambda, to ask the custodian.
+    pub lambda: aws_sdk_lambda::Client,
+    /// The custodian's function name or ARN; `None` where the operator's environment does not say.
+    pub custodian: Option<String>,
+    /// Shards of the indexes.
+    pub shards: Shards,
     /// Time.
     pub clock: Clock,
 }
@@ -58,8 +76,27 @@ impl Target {
             secrets_prefix: config.secrets_prefix.clone(),
             base_url: Some(config.base_url.clone()),
             allow,
+            lambda: aws.lambda(),
+            custodian: Some(config.custodian.clone()),
+            shards: config.due_shards.clone(),
             clock,
         }
+    }
+
+    /// The table's connections.
+    pub fn connections(&self) -> Connections {
+        Connections::new(self.dynamodb.clone(), &self.table, self.shards.clone())
+    }
+
+    /// The custodian.
+    ///
+    /// # Errors
+    /// The environment does not name it.
+    pub fn custodian(&self) -> anyhow::Result<Custodian> {
+        let name = self.custodian.as_deref().context(
+            "CONSULATE_CUSTODIAN is not set: name the custodian function of your deployment",
+        )?;
+        Ok(Custodian::new(self.lambda.clone(), name))
     }
 
     /// The redirect URI a provider has to know for `passport`.
@@ -98,6 +135,13 @@ impl Target {
                 .unwrap_or_else(|| SECRETS_PREFIX.to_owned()),
             base_url,
             allow: Vec::new(),
+            lambda: aws_sdk_lambda::Client::new(&settings),
+            custodian: variable("CONSULATE_CUSTODIAN"),
+            shards: match variable("CONSULATE_DUE_SHARDS") {
+                Some(text) => Shards::parse(&text)
+                    .context("CONSULATE_DUE_SHARDS is not of the form 64 or 64,256")?,
+                None => Shards::default(),
+            },
             clock,
         })
     }
@@ -110,9 +154,22 @@ pub fn dev_config(file: &DevFile) -> Config {
         base_url: file.base_url.clone(),
         secrets_prefix: SECRETS_PREFIX.to_owned(),
         custodian: "custodian".to_owned(),
+        queue_url: file
+            .sqs
+            .as_ref()
+            .map(|sqs| format!("{sqs}/{ACCOUNT}/{WORK_QUEUE}")),
+        salvage_queue_url: file
+            .sqs
+            .as_ref()
+            .map(|sqs| format!("{sqs}/{ACCOUNT}/{SALVAGE_QUEUE}")),
+        event_bus: file.eventbridge.as_ref().map(|_| EVENT_BUS.to_owned()),
+        // Few rows, and one process: nothing to spread.
+        due_shards: Shards::parse("2").unwrap_or_default(),
+        idle_limit_days: IDLE_LIMIT_DAYS,
         extra_ca: None,
         aws: AwsConfig {
             region: "us-east-1".to_owned(),
+            home_region: None,
             access_key_id: file.access_key_id.clone(),
             // Its servers ask who signs, not whether the signature is right: see the gate of the loopback services.
             secret_access_key: SecretText::new("loopback"),
@@ -120,6 +177,8 @@ pub fn dev_config(file: &DevFile) -> Config {
             dynamodb_endpoint: Some(file.dynamodb.clone()),
             secrets_manager_endpoint: Some(file.secrets_manager.clone()),
             lambda_endpoint: Some(file.lambda.clone()),
+            sqs_endpoint: file.sqs.clone(),
+            eventbridge_endpoint: file.eventbridge.clone(),
         },
     }
 }

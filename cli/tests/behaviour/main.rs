@@ -10,6 +10,7 @@
 
 mod bad_definitions;
 mod bundles;
+mod connections;
 mod import;
 mod process;
 mod providers;

@@ -69,6 +69,7 @@ pub fn options(folder: &Path) -> Options {
     Options {
         port: Some(0),
         demo: false,
+        schedule: false,
         ..Options::new(folder.join("data"))
     }
 }

@@ -280,7 +280,7 @@ fn slot_standing(
 
 fn needed(reason: Reason) -> (Standing, Option<Reason>) {
     let standing = match reason {
-        Reason::Disconnected => Standing::Disconnected,
+        Reason::Disconnected | Reason::IdleRevoked => Standing::Disconnected,
         _ => Standing::NeedsReauthorisation,
     };
     (standing, Some(reason))

@@ -1,54 +1,143 @@
-//! From a grant to a connection: sealed for its rows and activated in one transaction, or held in its flow until the right
-//! caller completes it, or given up.
+//! From a grant to a connection: sealed for its rows and activated in one transaction, which also puts the grant it
+//! replaces on record as stray.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use consulate_core::connection::{Health, RevocationResult};
+use consulate_core::clock::Timestamp;
+use consulate_core::cohort::Cycle;
 use consulate_core::connections::{NewGrant, NewTokens};
 use consulate_core::custody::Answer;
-use consulate_core::flow::{self, Flow, Stage, WaitingGrant, WaitingTokens, flow_pk};
-use consulate_core::passport::Passport;
+use consulate_core::flow::{Flow, Stage};
+use consulate_core::grants::Stray;
+use consulate_core::passport::{Passport, SharedAccount};
 use consulate_core::random;
-use consulate_core::secret::SecretText;
+use consulate_core::subjects::{Join, SubjectKey};
 use consulate_core::vault::{self, Field, Home};
+use tokio::time::Instant;
 
 use crate::Run;
-use crate::exchange::{sealing, unavailable};
+use crate::announce::Happening;
+use crate::exchange::{sealing, unavailable, unusable};
 use crate::grant::{Grant, SlotTokens};
+use crate::patience::until;
+use crate::profile::{self, Named};
+use crate::stray::Kept;
+use crate::token_endpoint::Client;
 
 /// How often an activation starts anew because a row changed under it.
 const ACTIVATION_TRIES: usize = 5;
+/// How long a revocation in flight on the same account is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(250);
+/// A revocation on the same account that ended less than this long ago may have ended the tokens at hand: they were asked
+/// for at most so long ago.
+const REVOKED_LATELY_SECONDS: i64 = 600;
+/// Before the deadline, so much is kept for putting on record what could not be activated.
+const RESERVE: Duration = Duration::from_secs(12);
+
+/// The transaction's part in the account, as the account stands.
+enum Standing {
+    Joins(Option<Join>),
+    /// Another connection lives on it, and this provider bears one only.
+    Elsewhere,
+}
 
 impl Run<'_> {
-    /// Seals the grant for the connection's rows and makes it the connection's. A superseded grant is revoked upstream.
+    /// Until when a grant in our hands is tried to be written where it belongs.
+    pub(crate) fn writing_ends(&self) -> Instant {
+        self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline)
+    }
+
+    /// Seals the grant for the connection's rows and makes it the connection's. A superseded grant is revoked upstream. What
+    /// cannot be activated is not dropped: it stays in its flow, or is put on record as stray.
     pub(crate) async fn activate(
         &mut self,
         flow: &Flow,
         passport: &Passport,
-        grant: Grant,
+        mut grant: Grant,
+        stage: Stage,
+    ) -> Result<Answer, Answer> {
+        let prepared = async {
+            let subject = self.subject(passport, &grant).await?;
+            let grant_id = random::id().map_err(|_| vault::Error::Unavailable)?;
+            let tokens = self
+                .sealed(flow, passport, &grant_id, &grant.tokens)
+                .await?;
+            Ok((subject, grant_id, tokens))
+        };
+        let (subject, grant_id, tokens) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if stage == Stage::Exchanging {
+                    // The keyrings were there when the code was exchanged.
+                    self.lost("grant_not_sealed");
+                }
+                return Err(sealing(error));
+            }
+        };
+        let new = NewGrant {
+            grant_id,
+            tokens,
+            config_version: flow.config_version.clone(),
+            details: std::mem::take(&mut grant.details),
+            join: None,
+        };
+        let main = grant.tokens.iter().find(|tokens| tokens.slot.is_empty());
+        let digest = subject.as_ref().map(|subject| subject.digest.clone());
+        let activated = self
+            .activate_sealed(flow, passport, &new, subject, main, stage)
+            .await;
+        match &activated {
+            Err(Answer::ProviderRefused { error }) => {
+                // At such a provider the consent has ended the other's tokens or will at the next sign-in, and a revocation
+                // could end what is left of them: the new ones are left to their own end, and counted.
+                if error == ELSEWHERE {
+                    self.lost(ELSEWHERE);
+                }
+                if stage == Stage::Completing {
+                    let flows = &self.state.flows;
+                    let finished = until(self.deadline, || flows.finish(&flow.id, stage));
+                    finished.await.map_err(unavailable)?;
+                }
+            }
+            // A flow that is completing keeps its grant, and its turn comes.
+            Err(_) if stage == Stage::Exchanging => {
+                for tokens in new.tokens {
+                    let stray = stray_of(flow, &new.grant_id, tokens, digest.clone(), self.now());
+                    self.keep_for_later(&stray).await;
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        activated
+    }
+
+    fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
+    async fn activate_sealed(
+        &mut self,
+        flow: &Flow,
+        passport: &Passport,
+        new: &NewGrant,
+        subject: Option<SubjectKey>,
+        main: Option<&SlotTokens>,
         stage: Stage,
     ) -> Result<Answer, Answer> {
         let key = &flow.ask.key;
-        let new = NewGrant {
-            grant_id: random::id().map_err(|_| Answer::Unavailable)?,
-            tokens: Vec::new(),
-            config_version: flow.config_version.clone(),
-            details: grant.details,
-        };
-        let live = revocable(passport, &grant.tokens);
-        let new = NewGrant {
-            tokens: self
-                .sealed(flow, passport, &new.grant_id, grant.tokens)
-                .await?,
-            ..new
-        };
+        let holder = key.in_slot("").pk();
         let mut former = Vec::new();
         for _ in 0..ACTIVATION_TRIES {
             let mut seen = Vec::new();
-            let slots = self.state.connections.slot_names(key, passport).await;
+            let connections = &self.state.connections;
+            let slots = until(self.writing_ends(), || {
+                connections.slot_names(key, passport)
+            })
+            .await;
             for slot in slots.map_err(unavailable)? {
                 let key = key.in_slot(&slot);
-                let row = self.state.connections.read(&key, true).await;
+                let row = until(self.writing_ends(), || connections.read(&key, true)).await;
                 seen.push((key.slot, row.map_err(unavailable)?));
             }
             // Ours already: a former try of this very loop was applied and its acknowledgement lost.
@@ -57,18 +146,36 @@ impl Run<'_> {
             if !ours {
                 former = seen;
             }
-            let now = self.state.clock.now();
-            let activated = ours
-                || crate::patience::until(self.deadline, || {
-                    self.state
-                        .connections
-                        .activate(key, &former, &new, (&flow.id, stage), now)
-                })
-                .await
-                .map_err(unavailable)?;
+            let activated = ours || {
+                let standing = self.standing(passport, subject.as_ref(), &holder, main);
+                let Standing::Joins(join) = standing.await? else {
+                    return Err(Answer::ProviderRefused {
+                        error: ELSEWHERE.to_owned(),
+                    });
+                };
+                let new = NewGrant {
+                    join,
+                    ..new.clone()
+                };
+                let now = self.now();
+                let connections = &self.state.connections;
+                let activated = until(self.writing_ends(), || {
+                    connections.activate(key, &former, &new, (&flow.id, stage), now)
+                });
+                activated.await.map_err(unavailable)?
+            };
             if activated {
-                for row in former.into_iter().filter_map(|(_, row)| row) {
-                    self.revoke_superseded(&row, passport, &live).await;
+                self.announce(key, Happening::Connected).await;
+                self.client_accepted_anew(passport).await;
+                for row in former.iter().filter_map(|(_, row)| row.as_ref()) {
+                    let moved = row.key.slot.is_empty().then_some(row.subject.as_ref());
+                    let digest = subject.as_ref().map(|subject| &subject.digest);
+                    if let Some(left) = moved.flatten().filter(|left| Some(*left) != digest) {
+                        self.leave(&passport.id, left, &holder).await;
+                    }
+                    if let Some(stray) = Stray::of_row(row, self.now()) {
+                        self.try_stray(stray, Kept::InTable).await;
+                    }
                 }
                 return Ok(Answer::Connected);
             }
@@ -76,13 +183,70 @@ impl Run<'_> {
         Err(Answer::Unavailable)
     }
 
+    /// What activating means to the account: waits for a revocation in flight there, and looks whether its tokens outlived it.
+    async fn standing(
+        &mut self,
+        passport: &Passport,
+        subject: Option<&SubjectKey>,
+        holder: &str,
+        main: Option<&SlotTokens>,
+    ) -> Result<Standing, Answer> {
+        let Some(key) = subject else {
+            return Ok(Standing::Joins(None));
+        };
+        let patience_ends = Instant::now() + PATIENCE;
+        let subjects = &self.state.subjects;
+        let (seen, waited) = loop {
+            let read = until(self.writing_ends(), || subjects.read(key)).await;
+            let seen = read.map_err(unavailable)?;
+            let now = self.state.clock.now();
+            if seen.revoking_until.is_none_or(|until| until <= now) {
+                let lately = now.plus_seconds(-REVOKED_LATELY_SECONDS);
+                let waited = seen.revoked_at.is_some_and(|at| at > lately)
+                    // It lapsed: whether its call went through, nobody said.
+                    || seen.revoking_until.is_some();
+                break (seen, waited);
+            }
+            if Instant::now() >= patience_ends {
+                return Err(Answer::Unavailable);
+            }
+            tokio::time::sleep(POLL).await;
+        };
+        if let Some(main) = main.filter(|_| waited) {
+            let client = Client::of(passport, &self.state.secrets, self.now())
+                .await
+                .map_err(unusable)?;
+            if profile::read(&self.state.egress, &client, main).await == Named::Refused {
+                return Err(Answer::ProviderRefused {
+                    error: "revoked_meanwhile".to_owned(),
+                });
+            }
+        }
+        let shared = self
+            .is_shared(key, &seen, Some(holder))
+            .await
+            .map_err(unavailable)?;
+        if shared {
+            self.fields.add("shared_account", true);
+            if passport.shared_account == SharedAccount::Refuse {
+                return Ok(Standing::Elsewhere);
+            }
+        }
+        // Taken out on the way: who joined last stays the same.
+        Ok(Standing::Joins(Some(Join {
+            key: key.clone(),
+            seen,
+            exclusive: passport.shared_account == SharedAccount::Refuse,
+        })))
+    }
+
     async fn sealed(
         &self,
         flow: &Flow,
         passport: &Passport,
         grant_id: &str,
-        tokens: Vec<SlotTokens>,
-    ) -> Result<Vec<NewTokens>, Answer> {
+        tokens: &[SlotTokens],
+    ) -> Result<Vec<NewTokens>, vault::Error> {
         let secrets = &self.state.secrets;
         let mut sealed = Vec::with_capacity(tokens.len());
         for tokens in tokens {
@@ -92,184 +256,49 @@ impl Run<'_> {
                 token_url: passport.token_url.clone(),
             };
             let refresh_token = match &tokens.refresh_token {
-                Some(plain) => Some(
-                    vault::seal_refresh(secrets, &home, plain)
-                        .await
-                        .map_err(sealing)?,
-                ),
+                Some(plain) => Some(vault::seal_refresh(secrets, &home, plain).await?),
                 None => None,
             };
             sealed.push(NewTokens {
                 access_token: vault::seal(secrets, &home, Field::AccessToken, &tokens.access_token)
-                    .await
-                    .map_err(sealing)?,
+                    .await?,
                 refresh_token,
-                slot: tokens.slot,
+                cycle: Cycle::of_new(
+                    tokens.refresh_token.is_some(),
+                    tokens.lifetime_seconds,
+                    passport,
+                ),
+                slot: tokens.slot.clone(),
                 expires_at: tokens.expires_at,
                 lifetime_seconds: tokens.lifetime_seconds,
                 refresh_expires_at: tokens.refresh_expires_at,
-                fields: tokens.fields,
+                fields: tokens.fields.clone(),
             });
         }
         Ok(sealed)
     }
-
-    /// Keeps the grant sealed in the flow's own row until the right caller completes it.
-    pub(crate) async fn hold(
-        &mut self,
-        flow: &Flow,
-        passport: &Passport,
-        grant: Grant,
-    ) -> Result<Answer, Answer> {
-        let grant_id = random::id().map_err(|_| Answer::Unavailable)?;
-        let secrets = &self.state.secrets;
-        let mut waiting = Vec::with_capacity(grant.tokens.len());
-        for tokens in grant.tokens {
-            let home = flow_home(flow, passport, &tokens.slot, &grant_id);
-            let seal = async |field, plain| {
-                vault::seal(secrets, &home, field, plain)
-                    .await
-                    .map_err(sealing)
-            };
-            waiting.push(WaitingTokens {
-                access_token: seal(Field::AccessToken, &tokens.access_token).await?,
-                refresh_token: match &tokens.refresh_token {
-                    Some(plain) => Some(seal(Field::RefreshToken, plain).await?),
-                    None => None,
-                },
-                slot: tokens.slot,
-                expires_at: tokens.expires_at,
-                lifetime_seconds: tokens.lifetime_seconds,
-                refresh_expires_at: tokens.refresh_expires_at,
-                fields: tokens.fields,
-            });
-        }
-        let waiting = WaitingGrant {
-            grant_id,
-            tokens: waiting,
-            details: serde_json::to_string(&grant.details).map_err(|_| Answer::Unavailable)?,
-        };
-        let now = self.state.clock.now();
-        let held = crate::patience::until(self.deadline, || {
-            self.state.flows.hold(&flow.id, &waiting, now)
-        });
-        match held.await.map_err(unavailable)? {
-            true => Ok(Answer::AwaitingCompletion),
-            false => Err(Answer::FlowSpent),
-        }
-    }
-
-    /// Activates the grant of a flow that connect has marked as completed.
-    pub(crate) async fn complete(&mut self, flow_id: &str) -> Answer {
-        match self.waiting(flow_id, Stage::Completing).await {
-            Ok((flow, passport, grant)) => self
-                .activate(&flow, &passport, grant, Stage::Completing)
-                .await
-                .unwrap_or_else(|answer| answer),
-            Err(answer) => answer,
-        }
-    }
-
-    /// Revokes the grant of a flow that connect has marked as burned, then forgets it.
-    pub(crate) async fn abandon(&mut self, flow_id: &str) -> Answer {
-        match self.waiting(flow_id, Stage::Burned).await {
-            Ok((flow, passport, grant)) => {
-                let live = match self.state.connections.read(&flow.ask.key, true).await {
-                    Ok(row) => row.is_some_and(|row| row.health == Health::Connected),
-                    Err(error) => return unavailable(error),
-                };
-                // Where a revocation is of all a person's grants, it would end the connection that lives.
-                let tokens = match passport.revocation_per_user && live {
-                    true => &[][..],
-                    false => &grant.tokens,
-                };
-                for tokens in tokens {
-                    let result = self
-                        .revoke_tokens(
-                            &passport,
-                            tokens.refresh_token.as_ref(),
-                            Some(&tokens.access_token),
-                        )
-                        .await;
-                    self.fields.add("revocation", result);
-                    if result == RevocationResult::Pending {
-                        // It stays burned: of no use to anybody, and still on record for revoking.
-                        return Answer::Revoked { receipt: None };
-                    }
-                }
-                match self.state.flows.finish(flow_id, Stage::Burned).await {
-                    Ok(_) => Answer::Revoked { receipt: None },
-                    Err(error) => unavailable(error),
-                }
-            }
-            Err(answer) => answer,
-        }
-    }
-
-    async fn waiting(
-        &mut self,
-        flow_id: &str,
-        stage: Stage,
-    ) -> Result<(Flow, Arc<Passport>, Grant), Answer> {
-        let read = self.state.flows.read(flow_id).await.map_err(unavailable)?;
-        let Some((flow, _, item)) = read.filter(|(_, at, _)| at == stage.text()) else {
-            return Err(Answer::FlowSpent);
-        };
-        self.fields.add("widget", &flow.ask.widget);
-        self.fields.add("auth_key", &flow.ask.auth_key);
-        let passport = self.passport(&flow.ask.key.passport).await?;
-        let waiting = flow::waiting_grant(&item).map_err(unavailable)?;
-        let secrets = &self.state.secrets;
-        let mut tokens = Vec::with_capacity(waiting.tokens.len());
-        for sealed in waiting.tokens {
-            let home = flow_home(&flow, &passport, &sealed.slot, &waiting.grant_id);
-            let open = async |field, sealed: &[u8]| {
-                vault::open(secrets, &home, field, sealed)
-                    .await
-                    .map_err(sealing)
-            };
-            tokens.push(SlotTokens {
-                access_token: open(Field::AccessToken, &sealed.access_token).await?,
-                refresh_token: match &sealed.refresh_token {
-                    Some(sealed) => Some(open(Field::RefreshToken, sealed).await?),
-                    None => None,
-                },
-                slot: sealed.slot,
-                expires_at: sealed.expires_at,
-                lifetime_seconds: sealed.lifetime_seconds,
-                refresh_expires_at: sealed.refresh_expires_at,
-                fields: sealed.fields,
-            });
-        }
-        let grant = Grant {
-            tokens,
-            details: serde_json::from_str(&waiting.details).map_err(|_| Answer::Unavailable)?,
-        };
-        Ok((flow, passport, grant))
-    }
 }
 
-/// Tokens whose revocation would end the grant they are of.
-fn revocable(passport: &Passport, tokens: &[SlotTokens]) -> Vec<SecretText> {
-    let mut live = Vec::new();
-    for tokens in tokens {
-        live.push(tokens.access_token.clone());
-        // What stands in place of a refresh token is the same at every connecting.
-        let is_token = passport.credential.is_consented();
-        live.extend(tokens.refresh_token.clone().filter(|_| is_token));
-    }
-    live
-}
+const ELSEWHERE: &str = "account_connected_elsewhere";
 
-/// Each slot has a place of its own in the flow's row.
-fn flow_home(flow: &Flow, passport: &Passport, slot: &str, grant_id: &str) -> Home {
-    let pk = flow_pk(&flow.id);
-    Home {
-        item_key: match slot {
-            "" => pk,
-            slot => format!("{pk}#{slot}"),
-        },
+/// PURE. Sealed tokens that did not become a connection's.
+fn stray_of(
+    flow: &Flow,
+    grant_id: &str,
+    tokens: NewTokens,
+    subject: Option<String>,
+    now: Timestamp,
+) -> Stray {
+    Stray {
+        passport: flow.ask.key.passport.clone(),
+        home: flow.ask.key.in_slot(&tokens.slot).pk(),
         grant_id: grant_id.to_owned(),
-        token_url: passport.token_url.clone(),
+        slot: tokens.slot,
+        access_token: Some(tokens.access_token),
+        refresh_token: tokens.refresh_token.map(|(sealed, _)| sealed),
+        expires_at: tokens.expires_at,
+        lifetime_seconds: tokens.lifetime_seconds,
+        subject,
+        created_at: now,
     }
 }

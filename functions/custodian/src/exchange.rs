@@ -8,13 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consulate_core::custody::Answer;
 use consulate_core::flow::{Flow, Mode, Stage};
+use consulate_core::grants::Stray;
 use consulate_core::log::Fields;
 use consulate_core::passport::{Credential, Passport};
 use consulate_core::secret::SecretText;
-use consulate_core::{table, vault};
+use consulate_core::vault::{self, Field};
+use consulate_core::{random, table};
 
 use crate::Run;
 use crate::grant::{Grant, SlotTokens, details};
+use crate::held::flow_home;
 use crate::outcome::Outcome;
 use crate::profile::{self, Named};
 use crate::token_endpoint::{Client, Unusable};
@@ -54,12 +57,8 @@ impl Run<'_> {
             Err(answer) => {
                 // What the code brought is no connection without the rest of it, and is not left lying about.
                 let (access_token, refresh_token) = begun;
-                if !passport.revocation_per_user {
-                    let result = self
-                        .revoke_tokens(&passport, refresh_token.as_ref(), Some(&access_token))
-                        .await;
-                    self.fields.add("revocation", result);
-                }
+                self.cast_off_begun(&flow, &passport, &access_token, refresh_token.as_ref())
+                    .await;
                 return Err(answer);
             }
         };
@@ -69,6 +68,43 @@ impl Run<'_> {
                     .await
             }
             Mode::Redirect => self.hold(&flow, &passport, grant).await,
+        }
+    }
+
+    async fn cast_off_begun(
+        &mut self,
+        flow: &Flow,
+        passport: &Passport,
+        access_token: &SecretText,
+        refresh_token: Option<&SecretText>,
+    ) {
+        let secrets = &self.state.secrets;
+        let now = self.state.clock.now();
+        let sealed = async {
+            let grant_id = random::id().map_err(|_| vault::Error::Unavailable)?;
+            let home = flow_home(flow, passport, "", &grant_id);
+            let access_token =
+                vault::seal(secrets, &home, Field::AccessToken, access_token).await?;
+            let refresh_token = match refresh_token {
+                Some(plain) => Some(vault::seal(secrets, &home, Field::RefreshToken, plain).await?),
+                None => None,
+            };
+            Ok::<_, vault::Error>(Stray {
+                passport: passport.id.clone(),
+                home: home.item_key,
+                grant_id,
+                slot: String::new(),
+                access_token: Some(access_token),
+                refresh_token,
+                expires_at: None,
+                lifetime_seconds: None,
+                subject: None,
+                created_at: now,
+            })
+        };
+        match sealed.await {
+            Ok(stray) => self.cast_off(stray).await,
+            Err(_) => self.lost("grant_not_sealed"),
         }
     }
 
@@ -200,7 +236,10 @@ pub(crate) fn token_answer(outcome: Outcome, fields: &mut Fields) -> Result<Repl
             fields.add("provider_error", error);
             Err(Answer::Misconfigured)
         }
-        Outcome::NotSent | Outcome::Throttled(_) | Outcome::Unknown { .. } => {
+        Outcome::NotSent | Outcome::Throttled(_) => Err(Answer::ProviderUnavailable),
+        Outcome::Unknown { .. } => {
+            // A code works once: if it brought tokens, nobody will ever hold them.
+            fields.add("lost", "answer_never_arrived");
             Err(Answer::ProviderUnavailable)
         }
     }

@@ -147,7 +147,7 @@ fn is_about_the_client(code: &str) -> bool {
 }
 
 /// Seconds, or a date (RFC 9110 section 10.2.3).
-fn retry_after(response: &Response<Bytes>, now: Timestamp) -> Option<u64> {
+pub(crate) fn retry_after(response: &Response<Bytes>, now: Timestamp) -> Option<u64> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,

@@ -1,10 +1,11 @@
 //! Repeats a write that must not be given up lightly.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consulate_core::random;
 use consulate_core::table::Error;
+use tokio::time::Instant;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_millis(2_000);

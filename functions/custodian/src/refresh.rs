@@ -9,10 +9,11 @@
 
 mod conclude;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consulate_core::clock::Timestamp;
-use consulate_core::connection::{Attempt, Connection};
+use consulate_core::cohort::{self, Due, Turn};
+use consulate_core::connection::{Attempt, Connection, Health};
 use consulate_core::connections::{Claim, Claimed};
 use consulate_core::custody::Answer;
 use consulate_core::passport::{Passport, RefreshRotation};
@@ -21,19 +22,21 @@ use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_core::table::ConnectionKey;
 use consulate_core::vault::{self, Field, Home};
+use tokio::time::Instant;
 
+use crate::announce::Happening;
 use crate::exchange::{sealing, unavailable, unusable};
 use crate::patience::until;
+use crate::revoke::Urgency;
 use crate::token_endpoint::{self, Client, POST_TIMEOUT};
-use crate::{FUNCTION_TIMEOUT, Run};
+use crate::{FUNCTION_TIMEOUT, Run, SKEW_LIMIT_MILLIS};
 
 /// How long a claim holds.
 const LEASE: Duration = Duration::from_secs(20);
-/// A clock further off AWS's than this claims nothing: two workers would disagree about whose lease holds. The half
-/// second is the resolution of the `Date` it is compared with.
-const SKEW_LIMIT_MILLIS: i64 = 2_500;
 /// How long a claim of unknown fate is tried to be given back.
 const UNCLAIM_TIME: Duration = Duration::from_secs(10);
+/// How long a salvaged answer may take to land.
+const SALVAGE_TIME: Duration = Duration::from_secs(120);
 /// Waits before the token endpoint is asked again, seconds.
 const AFTER_NOT_SENT: i64 = 5;
 const AFTER_UNKNOWN: i64 = 15;
@@ -42,8 +45,20 @@ const AFTER_UNCLEAR_REFUSAL: i64 = 3_600;
 /// This many unclear refusals, an hour apart, are a refusal.
 const UNCLEAR_REFUSALS: i64 = 3;
 
+/// Why a renewal is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A call found `version` wanting; `rejected` where an API answered 401 to it.
+    Call { version: i64, rejected: bool },
+    /// It is the turn of the row's slot.
+    Schedule { turn: Turn },
+    /// An operator wants it.
+    Operator,
+}
+
 /// A claimed refresh on its way.
 struct Flight<'a> {
+    wanted: Wanted,
     seen: &'a Connection,
     client: &'a Client<'a>,
     claimed: Claimed,
@@ -54,14 +69,9 @@ struct Flight<'a> {
 }
 
 impl Run<'_> {
-    /// Renews the access token of `key`, whose `version` the caller found wanting.
-    pub(crate) async fn refresh(
-        &mut self,
-        key: &ConnectionKey,
-        version: i64,
-        rejected: bool,
-    ) -> Answer {
-        self.refresh_inner(key, version, rejected)
+    /// Renews the access token of `key`.
+    pub(crate) async fn refresh(&mut self, key: &ConnectionKey, wanted: Wanted) -> Answer {
+        self.refresh_inner(key, wanted)
             .await
             .unwrap_or_else(|answer| answer)
     }
@@ -69,10 +79,13 @@ impl Run<'_> {
     async fn refresh_inner(
         &mut self,
         key: &ConnectionKey,
-        version: i64,
-        rejected: bool,
+        wanted: Wanted,
     ) -> Result<Answer, Answer> {
         let passport = self.passport(&key.passport).await?;
+        self.fields.add("owner", key.owner.as_str());
+        self.fields
+            .add("slot", Some(&key.slot).filter(|slot| !slot.is_empty()));
+        self.look_ahead(&passport).await;
         let read = self
             .state
             .connections
@@ -83,16 +96,26 @@ impl Run<'_> {
             return Err(required(Reason::NotConnected));
         };
         let now = self.state.clock.now();
-        seen.usable(&passport.config_version()).map_err(required)?;
-        let wanted = if rejected {
-            seen.may_force(now)
-        } else {
-            !seen.is_fresh(now, &passport)
-        };
-        if seen.version > version || !wanted {
-            return Ok(Answer::Refreshed {
-                version: seen.version,
-            });
+        match wanted {
+            Wanted::Call { version, rejected } => {
+                seen.usable(&passport.config_version()).map_err(required)?;
+                let wanting = if rejected {
+                    seen.may_force(now)
+                } else {
+                    !seen.is_fresh(now, &passport)
+                };
+                if seen.version > version || !wanting {
+                    return Ok(Answer::Refreshed {
+                        version: seen.version,
+                    });
+                }
+            }
+            Wanted::Schedule { turn } => {
+                if let Some(answer) = self.looked_at(&seen, &passport, turn, now).await? {
+                    return Ok(answer);
+                }
+            }
+            Wanted::Operator => seen.usable(&passport.config_version()).map_err(required)?,
         }
         if let Some(until) = seen.backoff_until.filter(|until| *until > now) {
             return Err(back_off(until, now));
@@ -110,12 +133,13 @@ impl Run<'_> {
         }
         let (Some(sealed), Some(spent)) = (&seen.refresh_token, &seen.fingerprint) else {
             // The provider gave no refresh token, so the end of the access token is the end of the grant.
-            if rejected {
+            if matches!(wanted, Wanted::Call { rejected: true, .. }) {
                 return self.ended(&seen, now).await;
             }
             return Err(required(Reason::ProviderRefused));
         };
         self.check_clock()?;
+        self.hold_back(&passport, wanted).await?;
 
         // Everything that can fail without consequences comes before the claim.
         let client = Client::of(&passport, &self.state.secrets, self.state.clock.now())
@@ -130,6 +154,8 @@ impl Run<'_> {
             .await
             .map_err(unusable)?;
         vault::check(&self.state.secrets).await.map_err(sealing)?;
+        let _place = self.turn(&passport, wanted).await?;
+        self.try_circuit(&passport).await?;
         let owner = format!(
             "{}.{}",
             self.state.instance,
@@ -162,6 +188,7 @@ impl Run<'_> {
         };
         self.fields.add("epoch", claimed.epoch);
         let flight = Flight {
+            wanted,
             seen: &seen,
             client: &client,
             claimed,
@@ -173,10 +200,49 @@ impl Run<'_> {
             return Err(self.not_sent(&flight, AFTER_NOT_SENT).await);
         }
         let asked_at = self.state.clock.now();
-        let (outcome, status) =
-            token_endpoint::call(&self.state.egress, request, &passport, &key.slot, asked_at).await;
+        let egress = &self.state.egress;
+        let (outcome, status, rest) =
+            token_endpoint::call_and_rest(egress, request, &passport, &key.slot, asked_at).await;
         self.fields.add("provider_status", status);
+        if let Some(seconds) = rest {
+            self.endpoint_rests(&passport, seconds).await;
+        }
         self.conclude(&flight, outcome, asked_at).await
+    }
+
+    /// What the schedule does with a row besides renewing it; `None` where it is to be renewed.
+    async fn looked_at(
+        &mut self,
+        seen: &Connection,
+        passport: &Passport,
+        turn: Turn,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Answer> {
+        if seen.health == Health::Disconnected {
+            return Ok(Some(Answer::NotDue));
+        }
+        let due = cohort::due(seen, passport, turn, now, self.state.idle_limit_days);
+        if due == Due::IdleLimit {
+            let reason = Some(Reason::IdleRevoked);
+            let given_up = self.state.connections.give_up(&seen.key, reason, now).await;
+            self.fields
+                .add("idle_limit", given_up.map_err(unavailable)?);
+            // A revocation does not wait for a row that a run is about: this one holds nothing of it.
+            let revoked = Box::pin(self.revoke(&seen.key, Urgency::Hurried));
+            return Ok(Some(revoked.await));
+        }
+        if seen.usable(&passport.config_version()).is_err() {
+            return Ok(Some(Answer::NotDue));
+        }
+        if let Some(end) = cohort::soon(seen, passport, turn.cycle, now) {
+            // Noted first: told at most once, rather than in every slot while the note cannot be stored.
+            let noted = self.state.connections.note_reminder(seen, end).await;
+            if noted.map_err(unavailable)? {
+                self.announce(&seen.key, Happening::ReauthoriseSoon(end))
+                    .await;
+            }
+        }
+        Ok((due == Due::Nothing).then_some(Answer::NotDue))
     }
 
     /// Marks a connection whose access token an API rejected and nothing can replace: nobody is to try it at every call.
@@ -197,9 +263,18 @@ impl Run<'_> {
         if self.state.earlier_processes_are_dead && !ours {
             return attempt.started_at;
         }
-        attempt
-            .started_at
-            .plus_millis(FUNCTION_TIMEOUT.as_millis() as i64)
+        self.settled_after(attempt.started_at)
+    }
+
+    /// When an attempt begun at `started_at` can change nothing any more: its holder is dead, and where there is a salvage
+    /// queue, what it was answered has landed from there.
+    fn settled_after(&self, started_at: Timestamp) -> Timestamp {
+        let landing = match self.state.salvage {
+            Some(_) => SALVAGE_TIME,
+            None => Duration::ZERO,
+        };
+        let wait = FUNCTION_TIMEOUT + landing;
+        started_at.plus_millis(wait.as_millis() as i64)
     }
 
     fn check_clock(&mut self) -> Result<(), Answer> {
@@ -225,7 +300,7 @@ fn required(reason: Reason) -> Answer {
     Answer::AuthenticationRequired { reason }
 }
 
-fn back_off(until: Timestamp, now: Timestamp) -> Answer {
+pub(crate) fn back_off(until: Timestamp, now: Timestamp) -> Answer {
     let seconds = u64::try_from(until.since(now).max(0))
         .unwrap_or_default()
         .div_ceil(1000);

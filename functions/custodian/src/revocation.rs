@@ -1,15 +1,17 @@
 //! The calls with which providers are told that a token is given up: RFC 7009 and the five ways round it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use consulate_core::clock::Timestamp;
 use consulate_core::egress::Egress;
 use consulate_core::passport::{Inject, Passport, RevocationStyle};
 use consulate_core::secret::SecretText;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::{Method, Request};
+use tokio::time::Instant;
 
-use crate::outcome::{Revocation, judge_revocation};
+use crate::outcome::{Revocation, judge_revocation, retry_after};
 use crate::token_endpoint::{Client, POST_TIMEOUT, Unusable, dressed};
 use crate::token_reply::REPLY_LIMIT;
 
@@ -96,18 +98,22 @@ fn built(request: http::Result<Request<Bytes>>) -> Result<Request<Bytes>, Unusab
     request.map(dressed).map_err(|_| Unusable::Misconfigured)
 }
 
-/// Sends a revocation request, once.
+/// Sends a revocation request, once. Beside what became of it, how long the provider asks to be left alone, seconds.
 pub(crate) async fn send(
     egress: &Egress,
     request: Request<Bytes>,
     passport: &Passport,
     deadline: Instant,
-) -> Revocation {
+    now: Timestamp,
+) -> (Revocation, Option<u64>) {
     let time: Duration = deadline
         .saturating_duration_since(Instant::now())
         .min(POST_TIMEOUT);
     match egress.send(request, time, REPLY_LIMIT).await {
-        Ok(response) => judge_revocation(&response, passport),
-        Err(_) => Revocation::Failed,
+        Ok(response) => (
+            judge_revocation(&response, passport),
+            retry_after(&response, now),
+        ),
+        Err(_) => (Revocation::Failed, None),
     }
 }

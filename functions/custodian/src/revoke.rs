@@ -1,26 +1,24 @@
-//! Giving grants back to the provider: what the row says is disconnected, and grants that have no row (any more).
+//! Revoking what rows say is disconnected, with a receipt.
 //!
-//! RFC 7009: the refresh token first, then the access token unless the provider cascades. One attempt per invocation;
-//! what is not confirmed stays `pending`, with the tokens sealed, and may be asked for again.
+//! One attempt per visit. What is not confirmed stays `pending`, with the tokens sealed and a growing back-off, and is
+//! visited again by the one-minute cohort; whoever asks for it in person need not wait for that.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consulate_core::connection::{Connection, Health, Receipt, RevocationResult};
 use consulate_core::custody::Answer;
-use consulate_core::passport::{Credential, Passport};
+use consulate_core::passport::Passport;
 use consulate_core::random;
-use consulate_core::secret::SecretText;
 use consulate_core::table::ConnectionKey;
-use consulate_core::vault::{self, Field, Home};
+use tokio::time::Instant;
 
 use crate::Run;
+use crate::announce::Happening;
 use crate::exchange::unavailable;
-use crate::outcome::{Outcome, Revocation};
+use crate::giving_back::Lying;
 use crate::patience::until;
-use crate::revocation;
-use crate::token_endpoint::{self, Client};
 
-/// How long the lease of a revocation holds: two calls and their writes.
+/// How long the lease of a revocation holds: three calls and their writes.
 const LEASE: Duration = Duration::from_secs(30);
 /// How long a refresh in flight is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,30 +26,37 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STORE_TRIES: usize = 3;
 const POLL: Duration = Duration::from_millis(150);
 
-/// What renewal presents, and an access token.
-type Opened = [Option<SecretText>; 2];
+/// Who wants a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Somebody asks, or it has only just been given up: at once.
+    Hurried,
+    /// The row's turn has come: not before its back-off.
+    Due,
+}
 
 impl Run<'_> {
     /// Revokes the tokens of a connection whose row says it is disconnected, and stores the receipt.
-    pub(crate) async fn revoke(&mut self, key: &ConnectionKey) -> Answer {
-        self.revoke_inner(key).await.unwrap_or_else(|answer| answer)
+    pub(crate) async fn revoke(&mut self, key: &ConnectionKey, urgency: Urgency) -> Answer {
+        self.revoke_inner(key, urgency)
+            .await
+            .unwrap_or_else(|answer| answer)
     }
 
-    async fn revoke_inner(&mut self, key: &ConnectionKey) -> Result<Answer, Answer> {
-        let passport = self.passport(&key.passport).await?;
+    async fn revoke_inner(
+        &mut self,
+        key: &ConnectionKey,
+        urgency: Urgency,
+    ) -> Result<Answer, Answer> {
+        let passport = self.revoker(&key.passport).await.map_err(unavailable)?;
         let owner = format!(
             "{}.{}",
             self.state.instance,
             random::id().map_err(|_| Answer::Unavailable)?
         );
         let patience_ends = Instant::now() + PATIENCE;
-        let mut seen = loop {
-            let read = self
-                .state
-                .connections
-                .read(key, true)
-                .await
-                .map_err(unavailable)?;
+        let seen = loop {
+            let read = self.read(key).await?;
             let Some(seen) = read.filter(|seen| seen.health == Health::Disconnected) else {
                 // Connected anew meanwhile, or never: the row is the truth, there is nothing to revoke.
                 return Ok(Answer::Revoked { receipt: None });
@@ -66,6 +71,10 @@ impl Run<'_> {
                 });
             }
             let now = self.state.clock.now();
+            let waits = seen.backoff_until.is_some_and(|until| until > now);
+            if urgency == Urgency::Due && (waits || seen.held_lease(now).is_some()) {
+                return Ok(Answer::NotDue);
+            }
             let until = now.plus_millis(LEASE.as_millis() as i64);
             let claimed = self
                 .state
@@ -74,12 +83,7 @@ impl Run<'_> {
                 .await;
             if claimed.map_err(unavailable)? {
                 // Read after the claim: a refresh that ended a moment ago has stored the tokens that are to be revoked.
-                let read = self
-                    .state
-                    .connections
-                    .read(key, true)
-                    .await
-                    .map_err(unavailable)?;
+                let read = self.read(key).await?;
                 // Connected anew between the two: that grant is alive, and the claim went with the row it was made on.
                 let same = |row: &Connection| {
                     row.health == Health::Disconnected && row.grant_id == seen.grant_id
@@ -96,261 +100,92 @@ impl Run<'_> {
             }
             tokio::time::sleep(POLL).await;
         };
+        self.revoke_claimed(seen, &owner, passport.as_deref()).await
+    }
+
+    /// Gives back what a claimed row holds, and stores the receipt over exactly that.
+    async fn revoke_claimed(
+        &mut self,
+        mut seen: Connection,
+        owner: &str,
+        passport: Option<&Passport>,
+    ) -> Result<Answer, Answer> {
         for _ in 0..STORE_TRIES {
-            let result = self.revoke_grant(&seen, &passport).await;
+            let given_back = self
+                .give_back(&mut Lying::Row(&mut seen, owner), passport)
+                .await;
             let now = self.state.clock.now();
-            let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
-                + i64::from(passport.revocation_url.is_some());
+            let is_attempt = passport.is_none_or(|passport| passport.revocation_url.is_some());
+            let attempts =
+                seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts) + i64::from(is_attempt);
             let receipt = Receipt {
-                result,
+                result: given_back.after(attempts),
                 at: now.rfc3339(),
                 attempts,
             };
-            self.fields.add("revocation", result);
+            self.fields.add("revocation", receipt.result);
+            let again = given_back.again(attempts, now);
             let connections = &self.state.connections;
             let stored = until(self.deadline, || {
-                connections.store_receipt(&seen, &owner, &receipt, now)
+                connections.store_receipt(&seen, owner, &receipt, now, again)
             });
-            if stored.await.map_err(unavailable)? {
-                return Ok(Answer::Revoked {
-                    receipt: Some(receipt),
-                });
-            }
-            // A refresh that was late stored its tokens under our hands: they are to be revoked too. Or our own write was
-            // applied and its acknowledgement lost; or the row is another's by now.
-            let read = self
-                .state
-                .connections
-                .read(key, true)
-                .await
-                .map_err(unavailable)?;
-            match read {
-                Some(row)
-                    if row.health == Health::Disconnected && row.grant_id == seen.grant_id =>
-                {
-                    if row.lease.as_ref().is_none_or(|lease| lease.owner != owner) {
-                        return Ok(Answer::Revoked {
-                            receipt: row.receipt,
-                        });
+            let stored = stored.await.map_err(unavailable)?;
+            let receipt = match stored {
+                true => receipt,
+                // A refresh that was late stored its tokens under our hands: they are to be revoked too. Or our own write
+                // was applied and its acknowledgement lost; or the row is another's by now.
+                false => match self.read(&seen.key).await? {
+                    Some(row)
+                        if row.health == Health::Disconnected && row.grant_id == seen.grant_id =>
+                    {
+                        let ours = |lease: &consulate_core::connection::Lease| lease.owner == owner;
+                        if row.lease.as_ref().is_some_and(ours) {
+                            seen = row;
+                            continue;
+                        }
+                        match row.receipt {
+                            Some(stored) => stored,
+                            None => return Ok(Answer::Revoked { receipt: None }),
+                        }
                     }
-                    seen = row;
-                }
-                _ => return Ok(Answer::Revoked { receipt: None }),
+                    _ => return Ok(Answer::Revoked { receipt: None }),
+                },
+            };
+            if receipt.result == RevocationResult::GaveUp
+                && given_back.result != RevocationResult::GaveUp
+            {
+                self.lost("revocation_gave_up");
             }
+            self.announce_receipt(&seen.key, receipt.result).await;
+            if receipt.result != RevocationResult::Pending
+                && seen.key.slot.is_empty()
+                && let Some(subject) = &seen.subject
+            {
+                self.leave(&seen.key.passport, subject, &seen.key.pk())
+                    .await;
+            }
+            return Ok(Answer::Revoked {
+                receipt: Some(receipt),
+            });
         }
         Ok(Answer::Revoked {
             receipt: seen.receipt,
         })
     }
 
-    /// Best effort: a grant that another one, with the tokens `live`, has just replaced is given back, where that does not
-    /// end the new one too.
-    pub(crate) async fn revoke_superseded(
-        &mut self,
-        former: &Connection,
-        passport: &Passport,
-        live: &[SecretText],
-    ) {
-        if passport.revocation_per_user
-            || (former.access_token.is_none() && former.refresh_token.is_none())
-        {
+    async fn read(&self, key: &ConnectionKey) -> Result<Option<Connection>, Answer> {
+        let connections = &self.state.connections;
+        connections.read(key, true).await.map_err(unavailable)
+    }
+
+    /// Says that a revocation is over, once it is.
+    async fn announce_receipt(&mut self, key: &ConnectionKey, result: RevocationResult) {
+        if result == RevocationResult::Pending {
             return;
         }
-        let result = match self.opened(former, passport).await {
-            Ok(opened) if is_shared(&opened, live) => return,
-            Ok(opened) => self.revoke_opened(former, passport, &opened).await,
-            Err(result) => result,
-        };
-        self.fields.add("superseded", result);
-    }
-
-    async fn revoke_grant(&mut self, seen: &Connection, passport: &Passport) -> RevocationResult {
-        match self.opened(seen, passport).await {
-            Ok(opened) => self.revoke_opened(seen, passport, &opened).await,
-            Err(result) => result,
+        self.announce(key, Happening::Disconnected(result)).await;
+        if result == RevocationResult::GaveUp {
+            self.announce(key, Happening::RevocationGaveUp).await;
         }
-    }
-
-    /// A grant's tokens: the one renewal presents, and the access token.
-    async fn opened(
-        &self,
-        seen: &Connection,
-        passport: &Passport,
-    ) -> Result<Opened, RevocationResult> {
-        if passport.revocation_url.is_none() {
-            return Err(RevocationResult::ProviderHasNone);
-        }
-        let home = Home::of(seen, &passport.token_url);
-        let secrets = &self.state.secrets;
-        let mut opened = [None, None];
-        let sealed = [
-            (Field::RefreshToken, &seen.refresh_token),
-            (Field::AccessToken, &seen.access_token),
-        ];
-        for (slot, (field, sealed)) in opened.iter_mut().zip(sealed) {
-            if let Some(sealed) = sealed {
-                match vault::open(secrets, &home, field, sealed).await {
-                    Ok(plain) => *slot = Some(plain),
-                    // Sealed for endpoints the passport no longer has: nobody can give it back any more.
-                    Err(vault::Error::DoesNotOpen) => return Err(RevocationResult::GaveUp),
-                    Err(vault::Error::Unavailable) => return Err(RevocationResult::Pending),
-                }
-            }
-        }
-        Ok(opened)
-    }
-
-    async fn revoke_opened(
-        &mut self,
-        seen: &Connection,
-        passport: &Passport,
-        opened: &Opened,
-    ) -> RevocationResult {
-        let [refresh_token, access_token] = opened;
-        let ended = !seen.is_alive(self.state.clock.now());
-        let renewable = passport.credential == Credential::Oauth2 && passport.renewal.is_none();
-        match refresh_token {
-            // Only a live access token is taken, and this one has ended: what lives on is the refresh token.
-            Some(refresh_token)
-                if ended && renewable && !passport.revocation_style.takes_refresh_tokens() =>
-            {
-                self.revoke_renewed(passport, &seen.key.slot, refresh_token)
-                    .await
-            }
-            _ => {
-                // What stands in place of a refresh token is none, and not for this endpoint to see.
-                let refresh_token = refresh_token.as_ref().filter(|_| renewable);
-                self.revoke_tokens(passport, refresh_token, access_token.as_ref())
-                    .await
-            }
-        }
-    }
-
-    /// Spends a refresh token for an access token that can be shown to the provider to end the grant.
-    async fn revoke_renewed(
-        &mut self,
-        passport: &Passport,
-        slot: &str,
-        refresh_token: &SecretText,
-    ) -> RevocationResult {
-        let Ok(client) = Client::of(passport, &self.state.secrets, self.state.clock.now()).await
-        else {
-            return RevocationResult::Pending;
-        };
-        let Ok(request) = client.renewal(refresh_token, slot).await else {
-            return RevocationResult::Pending;
-        };
-        let now = self.state.clock.now();
-        let (outcome, _) =
-            token_endpoint::call(&self.state.egress, request, passport, slot, now).await;
-        match outcome {
-            Outcome::Tokens(reply) => {
-                let access_token = Some(&reply.access_token);
-                match self.revoke_tokens(passport, None, access_token).await {
-                    // The token it was had with is spent: there is no second try.
-                    RevocationResult::Pending => RevocationResult::GaveUp,
-                    result => result,
-                }
-            }
-            Outcome::Refused(_) => RevocationResult::AlreadyGone,
-            Outcome::OtherSlotsOnly
-            | Outcome::Misconfigured(_)
-            | Outcome::NotSent
-            | Outcome::Throttled(_)
-            | Outcome::Unknown { .. } => RevocationResult::Pending,
-        }
-    }
-
-    /// Presents tokens for revocation, each once.
-    pub(crate) async fn revoke_tokens(
-        &mut self,
-        passport: &Passport,
-        refresh_token: Option<&SecretText>,
-        access_token: Option<&SecretText>,
-    ) -> RevocationResult {
-        if passport.revocation_url.is_none() {
-            return RevocationResult::ProviderHasNone;
-        }
-        let Ok(client) = Client::of(passport, &self.state.secrets, self.state.clock.now()).await
-        else {
-            return RevocationResult::Pending;
-        };
-        let mut answers = Vec::new();
-        for (hint, plain) in [
-            ("refresh_token", refresh_token),
-            ("access_token", access_token),
-        ] {
-            let Some(plain) = plain else {
-                continue;
-            };
-            let request = match revocation::request(&client, hint, plain) {
-                Ok(Some(request)) => request,
-                // A kind that this provider is not told about.
-                Ok(None) => continue,
-                Err(_) => return RevocationResult::Pending,
-            };
-            let answer =
-                revocation::send(&self.state.egress, request, passport, self.deadline).await;
-            answers.push(answer);
-            let ended = matches!(answer, Revocation::Done | Revocation::AlreadyGone);
-            if answer == Revocation::Failed || (ended && passport.revocation_cascades) {
-                break;
-            }
-        }
-        result_of(&answers)
-    }
-}
-
-/// PURE. Whether one of a former grant's tokens is one of the grant that replaced it: some providers repeat theirs at every
-/// consent (Slack without rotation), and to revoke it would end both.
-fn is_shared(former: &Opened, live: &[SecretText]) -> bool {
-    let mut former = former.iter().flatten();
-    former.any(|plain| live.iter().any(|live| live.expose() == plain.expose()))
-}
-
-/// PURE. One result from the answers to a grant's tokens.
-fn result_of(answers: &[Revocation]) -> RevocationResult {
-    if answers.contains(&Revocation::Failed) {
-        RevocationResult::Pending
-    } else if answers.contains(&Revocation::Done) {
-        RevocationResult::Revoked
-    } else if answers.contains(&Revocation::UnsupportedKind) {
-        RevocationResult::ProviderHasNone
-    } else {
-        RevocationResult::AlreadyGone
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_that_the_new_grant_repeats_is_shared() {
-        let secret = |text: &str| Some(SecretText::new(text));
-        let live = [SecretText::new("bot"), SecretText::new("new")];
-        assert!(is_shared(&[None, secret("bot")], &live));
-        assert!(is_shared(&[secret("new"), secret("old")], &live));
-        assert!(!is_shared(&[secret("older"), secret("old")], &live));
-        assert!(!is_shared(&[None, None], &live));
-    }
-
-    #[test]
-    fn one_unconfirmed_token_keeps_a_revocation_pending() {
-        use Revocation::{AlreadyGone, Done, Failed, UnsupportedKind};
-        assert_eq!(result_of(&[Done, Failed]), RevocationResult::Pending);
-        assert_eq!(
-            result_of(&[UnsupportedKind, Done]),
-            RevocationResult::Revoked
-        );
-        assert_eq!(
-            result_of(&[AlreadyGone, AlreadyGone]),
-            RevocationResult::AlreadyGone
-        );
-        assert_eq!(
-            result_of(&[UnsupportedKind]),
-            RevocationResult::ProviderHasNone
-        );
-        assert_eq!(result_of(&[]), RevocationResult::AlreadyGone);
     }
 }

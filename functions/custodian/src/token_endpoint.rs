@@ -13,8 +13,8 @@ use consulate_core::egress::{self, Egress};
 use consulate_core::passport::{ClientAuthentication, Credential, Passport, TokenExchange};
 use consulate_core::secret::SecretText;
 use consulate_core::secrets::Secrets;
-use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Request, Response, StatusCode};
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
@@ -23,7 +23,7 @@ use oauth2::{
 use serde::Deserialize;
 
 use crate::client_assertion::{self, SigningKey};
-use crate::outcome::{Outcome, judge};
+use crate::outcome::{Outcome, judge, retry_after};
 use crate::sign_in;
 use crate::token_reply::{REPLY_LIMIT, shows};
 
@@ -368,66 +368,46 @@ pub(crate) async fn call(
     slot: &str,
     now: Timestamp,
 ) -> (Outcome, Option<u16>) {
+    let (outcome, status, _) = call_and_rest(egress, request, passport, slot, now).await;
+    (outcome, status)
+}
+
+/// As [`call`], and for how many seconds the endpoint asks to be left alone, whatever became of the call.
+pub(crate) async fn call_and_rest(
+    egress: &Egress,
+    request: Request<Bytes>,
+    passport: &Passport,
+    slot: &str,
+    now: Timestamp,
+) -> (Outcome, Option<u16>, Option<u64>) {
     match egress.send(request, POST_TIMEOUT, REPLY_LIMIT).await {
-        Ok(response) => (
-            judge(&response, passport, slot, now),
-            Some(response.status().as_u16()),
-        ),
-        Err(egress::Error::Refused(_) | egress::Error::NotSent) => (Outcome::NotSent, None),
+        Ok(response) => {
+            let outcome = judge(&response, passport, slot, now);
+            let rest = rest_of(&outcome, &response, now);
+            (outcome, Some(response.status().as_u16()), rest)
+        }
+        Err(egress::Error::Refused(_) | egress::Error::NotSent) => (Outcome::NotSent, None, None),
         Err(egress::Error::TimedOut | egress::Error::Cut | egress::Error::TooLarge) => (
             Outcome::Unknown {
                 unclear_refusal: false,
             },
             None,
+            None,
         ),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn passport(fields: serde_json::Value) -> Passport {
-        let mut passport = serde_json::json!({
-            "id": "p", "name": "P", "provider": "p", "client_id": "c", "api_hosts": [], "scopes": ["a", "b"],
-            "scope_on_refresh": true, "token_url": "https://login.example.com/token",
-        });
-        for (name, value) in fields.as_object().unwrap() {
-            passport[name] = value.clone();
+/// PURE. For how many seconds the endpoint asks to be left alone. A 503 that says when is one that says so; what became of
+/// the refresh token it does not say.
+fn rest_of(outcome: &Outcome, response: &Response<Bytes>, now: Timestamp) -> Option<u64> {
+    match outcome {
+        Outcome::Throttled(seconds) => Some(*seconds),
+        Outcome::Unknown { .. } if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            retry_after(response, now)
         }
-        serde_json::from_value(passport).unwrap()
-    }
-
-    /// The values of a form's parameter.
-    fn sent(request: &Request<Bytes>, name: &str) -> Vec<String> {
-        form_urlencoded::parse(request.body())
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn scopes_are_joined_as_the_passport_says_when_refreshing_and_redeeming_too() {
-        let passport = passport(serde_json::json!({
-            "scope_separator": ",", "slots": [{"name": "files", "scopes": ["c", "d"]}],
-        }));
-        let client = Client::with_secret(&passport, "s");
-        for (slot, scope) in [("", "a,b"), ("files", "c,d")] {
-            let request = client.renewal(&SecretText::new("rt"), slot).await.unwrap();
-            assert_eq!(sent(&request, "scope"), [scope], "{slot}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_code_is_exchanged_with_one_grant_type() {
-        let passport = passport(serde_json::json!({
-            "token_params": {"grant_type": "account_credentials", "audience": "x"},
-        }));
-        let client = Client::with_secret(&passport, "s");
-        let callback = "https://consulate.example.com/callback".to_owned();
-        let request = client.exchange("code".into(), callback, None).await;
-        let request = request.unwrap();
-        assert_eq!(sent(&request, "grant_type"), ["authorization_code"]);
-        assert_eq!(sent(&request, "audience"), ["x"]);
+        _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,191 +1,113 @@
-//! Activation, disconnection and revocation of a connection.
+//! The ends of a connection: refused by the provider, given up, revoked.
 
-use std::collections::BTreeMap;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
-use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-
-use super::renewal::{Judged, judged};
-use super::{Connections, Details, name_of};
+use super::renewal::{Claimed, Judged, Tokens, judged, remove_expiry, set_tokens};
+use super::{Ailment, Connections, name_of};
 use crate::clock::Timestamp;
+use crate::cohort::Cycle;
 use crate::connection::{Connection, Receipt, RevocationResult};
-use crate::flow::{Stage, flow_pk};
-use crate::table::{ConnectionKey, DOC, Error, PK, b, get_s, map_s, n, s, time};
+use crate::problem::Reason;
+use crate::table::{ConnectionKey, Error, PK, b, get_n, get_s, n, s, time};
 
-/// The row is as it was read.
-const AS_SEEN: &str = "g = :g AND v = :v AND e = :e";
-
-/// A grant that becomes a connection.
-#[derive(Clone, Debug)]
-pub struct NewGrant {
-    /// New random id, one for all slots.
-    pub grant_id: String,
-    /// The tokens, by slot.
-    pub tokens: Vec<NewTokens>,
-    /// The passport's configuration it was made with.
-    pub config_version: String,
-    /// Account, scopes, who connected.
-    pub details: Details,
-}
-
-/// One slot's tokens of a new grant, sealed for its row.
-#[derive(Clone, Debug)]
-pub struct NewTokens {
-    /// The slot; empty is the main one.
-    pub slot: String,
-    /// Sealed access token.
-    pub access_token: Vec<u8>,
-    /// Sealed refresh token (or what stands in its place) and its fingerprint.
-    pub refresh_token: Option<(Vec<u8>, Vec<u8>)>,
-    /// When the access token ends.
-    pub expires_at: Option<Timestamp>,
-    /// Its lifetime, seconds.
-    pub lifetime_seconds: Option<i64>,
-    /// When the refresh token ends, where the provider says so.
-    pub refresh_expires_at: Option<Timestamp>,
-    /// Pinned fields, by name.
-    pub fields: BTreeMap<String, String>,
-}
+/// What goes when a revocation is over: tokens, claims, and the place in the cohort.
+const FORGET: &str = "REMOVE lo, lu, a, r, f, fl, we, wf, wt, wn, wo, bo, d, sb";
 
 impl Connections {
-    /// Makes `grant` the connection's grant and ends its flow, in one transaction, over the rows as `seen` (one for every
-    /// slot the passport can have). A row whose slot the grant does not bring is removed. False when a row or the flow
-    /// changed meanwhile: read again and decide anew.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn activate(
-        &self,
-        key: &ConnectionKey,
-        seen: &[(String, Option<Connection>)],
-        grant: &NewGrant,
-        flow: (&str, Stage),
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let mut writes = self.client.transact_write_items();
-        for (slot, seen) in seen {
-            let tokens = grant.tokens.iter().find(|tokens| tokens.slot == *slot);
-            let write = match (tokens, seen) {
-                (Some(tokens), seen) => {
-                    let put = self.put_of(key, grant, tokens, seen.as_ref(), now);
-                    let put = put.build().map_err(|_| Error::Corrupt)?;
-                    TransactWriteItem::builder().put(put)
-                }
-                (None, Some(seen)) => {
-                    let delete = Delete::builder()
-                        .table_name(&self.table)
-                        .key(PK, s(seen.key.pk()))
-                        .condition_expression(AS_SEEN)
-                        .expression_attribute_values(":g", s(&seen.grant_id))
-                        .expression_attribute_values(":v", n(seen.version))
-                        .expression_attribute_values(":e", n(seen.epoch));
-                    let delete = delete.build().map_err(|_| Error::Corrupt)?;
-                    TransactWriteItem::builder().delete(delete)
-                }
-                (None, None) => continue,
-            };
-            writes = writes.transact_items(write.build());
-        }
-        let details = Put::builder()
-            .table_name(&self.table)
-            .item(PK, s(key.details_pk()))
-            .item(
-                DOC,
-                s(serde_json::to_string(&grant.details).map_err(|_| Error::Corrupt)?),
-            );
-        let (flow, stage) = flow;
-        let end = Update::builder()
-            .table_name(&self.table)
-            .key(PK, s(flow_pk(flow)))
-            .update_expression("SET st = :to REMOVE tk")
-            .condition_expression("st = :from")
-            .expression_attribute_values(":from", s(stage.text()))
-            .expression_attribute_values(":to", s(Stage::Done.text()));
-        let (Ok(details), Ok(end)) = (details.build(), end.build()) else {
-            return Err(Error::Corrupt);
-        };
-        let written = writes
-            .transact_items(TransactWriteItem::builder().put(details).build())
-            .transact_items(TransactWriteItem::builder().update(end).build())
-            .send()
-            .await;
-        match written {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_transaction_canceled_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn put_of(
-        &self,
-        key: &ConnectionKey,
-        grant: &NewGrant,
-        tokens: &NewTokens,
-        seen: Option<&Connection>,
-        now: Timestamp,
-    ) -> PutBuilder {
-        let mut put = Put::builder()
-            .table_name(&self.table)
-            .item(PK, s(key.in_slot(&tokens.slot).pk()))
-            .item("g", s(&grant.grant_id))
-            .item("a", b(tokens.access_token.clone()))
-            // Version and epoch go on rising across grants: whoever waits for "newer than the one I saw" is answered.
-            .item("v", n(seen.map_or(0, |seen| seen.version) + 1))
-            .item("e", n(seen.map_or(0, |seen| seen.epoch) + 1))
-            .item("h", s("connected"))
-            .item("hs", time(now))
-            .item("c", time(now))
-            .item("sv", time(now))
-            .item("us", time(now))
-            .item("cv", s(&grant.config_version));
-        if let Some((sealed, fingerprint)) = &tokens.refresh_token {
-            put = put
-                .item("r", b(sealed.clone()))
-                .item("f", b(fingerprint.clone()));
-        }
-        if let (Some(expires_at), Some(lifetime)) = (tokens.expires_at, tokens.lifetime_seconds) {
-            put = put.item("x", time(expires_at)).item("l", n(lifetime));
-        }
-        if let Some(until) = tokens.refresh_expires_at {
-            put = put.item("rx", time(until));
-        }
-        if !tokens.fields.is_empty() {
-            put = put.item("fl", map_s(&tokens.fields));
-        }
-        match seen {
-            Some(seen) => put
-                .condition_expression(AS_SEEN)
-                .expression_attribute_values(":g", s(&seen.grant_id))
-                .expression_attribute_values(":v", n(seen.version))
-                .expression_attribute_values(":e", n(seen.epoch)),
-            None => put.condition_expression("attribute_not_exists(pk)"),
-        }
-    }
-
     /// Marks a connection disconnected: unusable from now on, revocation pending. False when there is nothing to
     /// disconnect (any more).
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn disconnect(&self, key: &ConnectionKey, now: Timestamp) -> Result<bool, Error> {
-        let update = self
+        self.give_up(key, None, now).await
+    }
+
+    /// As [`disconnect`](Self::disconnect), with a `reason` other than that somebody wanted it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn give_up(
+        &self,
+        key: &ConnectionKey,
+        reason: Option<Reason>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let pk = key.pk();
+        let set = "SET h = :h, hs = :now, rr = :rr, ra = :now, rn = :zero, d = :d, u = :u";
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(key.pk()))
-            .update_expression("SET h = :h, hs = :now, rr = :rr, ra = :now, rn = :zero REMOVE hr")
+            .key(PK, s(&pk))
+            .expression_attribute_values(":d", self.due_partition(Cycle::Revoke, &pk))
+            .expression_attribute_values(":u", self.ailing(Ailment::Revoking, &pk));
+        update = match reason {
+            Some(reason) => update
+                .update_expression(format!("{set}, hr = :hr REMOVE bo"))
+                .expression_attribute_values(":hr", s(name_of(reason))),
+            None => update.update_expression(format!("{set} REMOVE hr, bo")),
+        };
+        let update = update
             .condition_expression("attribute_exists(pk) AND h <> :h")
             .expression_attribute_values(":h", s("disconnected"))
             .expression_attribute_values(":rr", s(name_of(RevocationResult::Pending)))
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":now", time(now));
         Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Marks a connection as needing re-authorisation, if nothing happened to it since the claim. False otherwise.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn refuse(
+        &self,
+        seen: &Connection,
+        claimed: &Claimed,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = self
+            .marked(seen, reason, now)
+            .condition_expression("g = :g AND v = :v AND e = :e AND h = :connected")
+            .expression_attribute_values(":e", n(claimed.epoch));
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Marks a connection that cannot be renewed as needing re-authorisation, if nothing happened to it since it was
+    /// read. False otherwise.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn end(
+        &self,
+        seen: &Connection,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = self
+            .marked(seen, reason, now)
+            .condition_expression("g = :g AND v = :v AND h = :connected");
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// The marking as needing re-authorisation, without its condition.
+    fn marked(&self, seen: &Connection, reason: Reason, now: Timestamp) -> UpdateItemFluentBuilder {
+        let pk = seen.key.pk();
+        self.update(seen)
+            .update_expression(
+                "SET h = :h, hr = :hr, hs = :now, u = :u, d = :d REMOVE lo, lu, we, wf, wt, wn, wo, bo",
+            )
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":h", s("reauthorise"))
+            .expression_attribute_values(":hr", s(name_of(reason)))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":u", self.ailing(Ailment::Reauthorise, &pk))
+            // Nothing is renewed any more; the operator's idle limit still ends it.
+            .expression_attribute_values(":d", self.due_partition(Cycle::LONGEST, &pk))
     }
 
     /// Gives back every lease, and ends the wait for holders of open attempts. For `consulate dev` at its start: it has the
@@ -246,8 +168,68 @@ impl Connections {
         Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
     }
 
+    /// Notes, before the refresh token of a given-up row is presented under the lease of its revocation, that nobody may hear
+    /// what came of it; or (`fingerprint` is `None`) that somebody did. False when the lease is lost: nothing may be sent.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn note_spending(
+        &self,
+        seen: &Connection,
+        owner: &str,
+        fingerprint: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut update = self
+            .update(seen)
+            .condition_expression("g = :g AND v = :v AND h = :h AND lo = :owner")
+            .expression_attribute_values(":g", s(&seen.grant_id))
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":owner", s(owner));
+        update = match fingerprint {
+            Some(fingerprint) => update
+                .update_expression("SET we = e, wf = :f, wt = :now, wo = :owner")
+                .expression_attribute_values(":f", b(fingerprint.to_vec()))
+                .expression_attribute_values(":now", time(now)),
+            None => update.update_expression("REMOVE we, wf, wt, wn, wo"),
+        };
+        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
+    }
+
+    /// Stores what the refresh token of a given-up row was spent for, so that it can be revoked, now or later: answers the
+    /// row's version. `None` when the lease is lost.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn renewed_to_revoke(
+        &self,
+        seen: &Connection,
+        owner: &str,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<Option<i64>, Error> {
+        let expression = format!(
+            "{} REMOVE we, wf, wt, wn, wo{}",
+            set_tokens(tokens),
+            remove_expiry(tokens)
+        );
+        let update = self
+            .save_update(seen, tokens, now)
+            .update_expression(expression)
+            // A repeated write meets the row as it left it: our sealed bytes are made by no other.
+            .condition_expression("g = :g AND h = :h AND (v = :v AND lo = :owner OR a = :a)")
+            .expression_attribute_values(":v", n(seen.version))
+            .expression_attribute_values(":h", s("disconnected"))
+            .expression_attribute_values(":owner", s(owner));
+        match judged(update.send().await)? {
+            Judged::Done(item) => Ok(Some(get_n(&item, "v")?)),
+            Judged::Refused(_) => Ok(None),
+        }
+    }
+
     /// Stores what became of a revocation and gives the lease back. The tokens go with a final result, and stay sealed
-    /// with a pending one. False when a late save has put other tokens there meanwhile, or the row is another's: nothing
+    /// with a pending one, which is tried `again` not before then. False when a late save has put other tokens there meanwhile, or the row is another's: nothing
     /// is removed that was not revoked.
     ///
     /// # Errors
@@ -258,19 +240,24 @@ impl Connections {
         owner: &str,
         receipt: &Receipt,
         now: Timestamp,
+        again: Timestamp,
     ) -> Result<bool, Error> {
-        let expression = match receipt.result {
-            RevocationResult::Pending => "SET rr = :rr, ra = :ra, rn = :rn REMOVE lo, lu",
+        // The receipt first; only with it does a row leave its cohort.
+        let mut update = self.update(seen);
+        update = match receipt.result {
+            RevocationResult::Pending => update
+                .update_expression("SET rr = :rr, ra = :ra, rn = :rn, bo = :bo REMOVE lo, lu")
+                .expression_attribute_values(":bo", time(again)),
+            RevocationResult::GaveUp => update
+                .update_expression(format!("SET rr = :rr, ra = :ra, rn = :rn, u = :u {FORGET}"))
+                .expression_attribute_values(":u", self.ailing(Ailment::GaveUp, &seen.key.pk())),
             RevocationResult::Revoked
             | RevocationResult::AlreadyGone
-            | RevocationResult::ProviderHasNone
-            | RevocationResult::GaveUp => {
-                "SET rr = :rr, ra = :ra, rn = :rn REMOVE lo, lu, a, r, f, fl, we, wf, wt, wn, wo, bo"
+            | RevocationResult::ProviderHasNone => {
+                update.update_expression(format!("SET rr = :rr, ra = :ra, rn = :rn {FORGET}, u"))
             }
         };
-        let update = self
-            .update(seen)
-            .update_expression(expression)
+        let update = update
             .condition_expression("g = :g AND v = :v AND h = :h AND lo = :owner")
             .expression_attribute_values(":g", s(&seen.grant_id))
             .expression_attribute_values(":h", s("disconnected"))

@@ -10,7 +10,11 @@
 //! | `rx`, `fl` | refresh token expires at (ms), pinned fields | | |
 //! | `v`, `e` | version, epoch | `c`, `cv` | connected at, config version |
 //! | `sv`, `us` | last save, last use | `rr`, `ra`, `rn` | revocation result, at, attempts |
+//! | `d` | partition of the sparse index `due` | `u` | partition of the sparse index `unhealthy` |
+//! | `rs` | end of the grant its person was told of | `sb` | digest of the account at the provider |
 
+mod activation;
+mod index;
 mod lifecycle;
 mod renewal;
 
@@ -20,9 +24,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::{Deserialize, Serialize};
 
-pub use self::lifecycle::{NewGrant, NewTokens};
+pub use self::activation::{NewGrant, NewTokens};
+pub use self::index::{Ailment, DUE_INDEX, Page, UNHEALTHY_INDEX};
 pub use self::renewal::{Claim, Claimed, Closing, SaveOutcome, Tokens};
+pub(crate) use self::renewal::{Judged, judged};
 use crate::clock::Timestamp;
+use crate::cohort::Shards;
 use crate::connection::{Attempt, Connection, Health, Lease, Receipt};
 use crate::passport::Passport;
 use crate::problem::Reason;
@@ -85,14 +92,16 @@ pub type Known = (Connection, Details);
 pub struct Connections {
     client: Client,
     table: String,
+    shards: Shards,
 }
 
 impl Connections {
     /// Over `table`.
-    pub fn new(client: Client, table: &str) -> Self {
+    pub fn new(client: Client, table: &str, shards: Shards) -> Self {
         Self {
             client,
             table: table.to_owned(),
+            shards,
         }
     }
 
@@ -281,10 +290,17 @@ fn connection(key: &ConnectionKey, item: &Item) -> Result<Connection, Error> {
         saved_at: opt_time(item, "sv").ok_or(Error::Corrupt)?,
         used_at: opt_time(item, "us"),
         health,
+        given_up_because: opt_s(item, "hr")
+            .filter(|_| health == Health::Disconnected)
+            .map(|stored| reason(Some(stored))),
         backoff_until: opt_time(item, "bo"),
         config_version: get_s(item, "cv")?,
         connected_at: opt_time(item, "c").ok_or(Error::Corrupt)?,
         receipt,
+        due: opt_s(item, "d"),
+        subject: opt_s(item, "sb"),
+        reminded_for: opt_time(item, "rs"),
+        health_since: opt_time(item, "hs"),
     })
 }
 

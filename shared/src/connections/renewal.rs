@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::{Connections, name_of};
+use super::{Ailment, Connections, name_of};
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::problem::Reason;
@@ -51,6 +51,10 @@ pub struct Tokens {
     pub refresh_expires_at: Option<Timestamp>,
     /// The pinned fields as they are to be from now on, where the answer changed any.
     pub fields: Option<BTreeMap<String, String>>,
+    /// The partition of the due index to move to, where the row lies in another one.
+    pub due: Option<String>,
+    /// Set where a call asked for the renewal, which is a use.
+    pub used_at: Option<Timestamp>,
 }
 
 /// What became of a save.
@@ -64,9 +68,18 @@ pub enum SaveOutcome {
     FencedOut,
 }
 
+/// What a claim finds its row to be when it saves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClaimedRow {
+    Connected,
+    GivenUp,
+}
+
 /// How a claim ends that stored nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
+    /// Lease and attempt are removed: what is to be done was done by somebody else.
+    Released,
     /// Lease and attempt are removed; no token call before the instant.
     BackOff(Timestamp),
     /// The lease is removed, the attempt stays open: the outcome is unknown. No recovery before the instant.
@@ -152,17 +165,11 @@ impl Connections {
         tokens: &Tokens,
         now: Timestamp,
     ) -> Result<SaveOutcome, Error> {
-        let owned = format!(
-            "{} REMOVE lo, lu, we, wf, wt, wn, wo, bo{}",
-            set_tokens(tokens),
-            remove_expiry(tokens)
-        );
-        let update = self
-            .save_update(seen, spent, tokens, now)
-            .update_expression(owned)
-            .condition_expression("g = :g AND f = :spent AND e = :e AND we = :e")
-            .expression_attribute_values(":e", n(claimed.epoch));
-        let row = match judged(update.send().await)? {
+        let connected = ClaimedRow::Connected;
+        let row = match self
+            .save_owned(seen, spent, claimed, tokens, now, connected)
+            .await?
+        {
             Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
             Judged::Refused(row) => row,
         };
@@ -171,19 +178,101 @@ impl Connections {
         }
         let same_token = opt_s(&row, "g").as_ref() == Some(&seen.grant_id)
             && opt_b(&row, "f").as_deref() == Some(spent);
+        if same_token && opt_n(&row, "we") == Some(claimed.epoch) {
+            // Given up meanwhile: stored all the same, so that they can be revoked. Health and cohort are not ours to touch.
+            let given_up = ClaimedRow::GivenUp;
+            match self
+                .save_owned(seen, spent, claimed, tokens, now, given_up)
+                .await?
+            {
+                Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
+                Judged::Refused(row) => {
+                    if let Some(outcome) = already_saved(seen, tokens, &row) {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
         if tokens.refresh_token.is_none() || !same_token {
             return Ok(fenced(seen, &row));
         }
-        // A recovery has claimed since, but the stored token is still the one we spent: ours is the only live
-        // successor. Store it and leave the other's lease alone; it will find a newer version.
-        let rest = remove_expiry(tokens);
-        let remove = rest
-            .strip_prefix(',')
-            .map(|names| format!(" REMOVE{names}"))
-            .unwrap_or_default();
+        self.save_successor(seen, spent, tokens, now).await
+    }
+
+    /// The save of a claim that is still the newest.
+    async fn save_owned(
+        &self,
+        seen: &Connection,
+        spent: &[u8],
+        claimed: &Claimed,
+        tokens: &Tokens,
+        now: Timestamp,
+        row: ClaimedRow,
+    ) -> Result<Judged, Error> {
+        let mut sets = set_tokens(tokens);
+        let mut removes = "lo, lu, we, wf, wt, wn, wo, bo".to_owned();
+        let mut condition = "g = :g AND f = :spent AND e = :e AND we = :e".to_owned();
+        let mut update = self
+            .save_update(seen, tokens, now)
+            .expression_attribute_values(":spent", b(spent.to_vec()));
+        if row == ClaimedRow::Connected {
+            condition.push_str(" AND h = :connected");
+            removes.push_str(", u");
+            update = update.expression_attribute_values(":connected", s("connected"));
+            if let Some(due) = &tokens.due {
+                sets.push_str(", d = :d");
+                update = update.expression_attribute_values(":d", s(due));
+            }
+            if let Some(used_at) = tokens.used_at {
+                sets.push_str(", us = :us");
+                update = update.expression_attribute_values(":us", time(used_at));
+            }
+        }
+        let expression = format!("{sets} REMOVE {removes}{}", remove_expiry(tokens));
+        let update = update
+            .update_expression(expression)
+            .condition_expression(condition)
+            .expression_attribute_values(":e", n(claimed.epoch));
+        judged(update.send().await)
+    }
+
+    /// The save of a claim that is not the newest any more, while the stored token is still the one it spent: ours is the
+    /// only live successor. Another's lease is left alone: whoever holds it will find a newer version. Where a recovery
+    /// has given the connection up for lost meanwhile, it is found.
+    async fn save_successor(
+        &self,
+        seen: &Connection,
+        spent: &[u8],
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<SaveOutcome, Error> {
+        let sets = set_tokens(tokens);
+        let expiry = remove_expiry(tokens);
+        let found = self
+            .save_update(seen, tokens, now)
+            .expression_attribute_values(":spent", b(spent.to_vec()))
+            .update_expression(format!(
+                "{sets}, h = :connected, hs = :now REMOVE hr, u, bo{expiry}"
+            ))
+            .condition_expression("g = :g AND f = :spent AND h = :lost AND hr = :reason")
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":lost", s("reauthorise"))
+            .expression_attribute_values(":reason", s(name_of(Reason::RotationLost)));
+        let row = match judged(found.send().await)? {
+            Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
+            Judged::Refused(row) => row,
+        };
+        if let Some(outcome) = already_saved(seen, tokens, &row) {
+            return Ok(outcome);
+        }
+        let remove = match expiry.strip_prefix(',') {
+            Some(names) => format!(" REMOVE{names}"),
+            None => String::new(),
+        };
         let update = self
-            .save_update(seen, spent, tokens, now)
-            .update_expression(format!("{}{remove}", set_tokens(tokens)))
+            .save_update(seen, tokens, now)
+            .expression_attribute_values(":spent", b(spent.to_vec()))
+            .update_expression(format!("{sets}{remove}"))
             .condition_expression("g = :g AND f = :spent");
         match judged(update.send().await)? {
             Judged::Done(item) => Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
@@ -203,12 +292,18 @@ impl Connections {
         claimed: &Claimed,
         closing: Closing,
     ) -> Result<(), Error> {
+        // What is given up lies in the index of unhealthy rows under another name, and stays there.
+        const FAILING: &str = "SET bo = :until, u = if_not_exists(u, :failing)";
         let (expression, until) = match closing {
-            Closing::BackOff(until) => ("SET bo = :until REMOVE lo, lu, we, wf, wt, wn, wo", until),
-            Closing::Unknown(until) => ("SET bo = :until REMOVE lo, lu", until),
+            Closing::Released => ("REMOVE lo, lu, we, wf, wt, wn, wo".to_owned(), None),
+            Closing::BackOff(until) => (
+                format!("{FAILING} REMOVE lo, lu, we, wf, wt, wn, wo"),
+                Some(until),
+            ),
+            Closing::Unknown(until) => (format!("{FAILING} REMOVE lo, lu"), Some(until)),
             Closing::UnclearRefusal(until) => (
-                "SET bo = :until, wn = if_not_exists(wn, :zero) + :one REMOVE lo, lu",
-                until,
+                format!("{FAILING}, wn = if_not_exists(wn, :zero) + :one REMOVE lo, lu"),
+                Some(until),
             ),
         };
         let mut update = self
@@ -216,8 +311,13 @@ impl Connections {
             .update_expression(expression)
             .condition_expression("g = :g AND e = :e AND attribute_exists(lo)")
             .expression_attribute_values(":g", s(&seen.grant_id))
-            .expression_attribute_values(":e", n(claimed.epoch))
-            .expression_attribute_values(":until", time(until));
+            .expression_attribute_values(":e", n(claimed.epoch));
+        if let Some(until) = until {
+            let failing = self.ailing(Ailment::Failing, &seen.key.pk());
+            update = update
+                .expression_attribute_values(":until", time(until))
+                .expression_attribute_values(":failing", failing);
+        }
         if matches!(closing, Closing::UnclearRefusal(_)) {
             update = update
                 .expression_attribute_values(":zero", n(0))
@@ -226,61 +326,9 @@ impl Connections {
         judged(update.send().await).map(drop)
     }
 
-    /// Marks a connection as needing re-authorisation, if nothing happened to it since the claim. False otherwise.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn refuse(
+    pub(super) fn save_update(
         &self,
         seen: &Connection,
-        claimed: &Claimed,
-        reason: Reason,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let update = self
-            .update(seen)
-            .update_expression(
-                "SET h = :h, hr = :hr, hs = :now REMOVE lo, lu, we, wf, wt, wn, wo, bo",
-            )
-            .condition_expression("g = :g AND v = :v AND e = :e AND h = :connected")
-            .expression_attribute_values(":g", s(&seen.grant_id))
-            .expression_attribute_values(":v", n(seen.version))
-            .expression_attribute_values(":e", n(claimed.epoch))
-            .expression_attribute_values(":connected", s("connected"))
-            .expression_attribute_values(":h", s("reauthorise"))
-            .expression_attribute_values(":hr", s(name_of(reason)))
-            .expression_attribute_values(":now", time(now));
-        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
-    }
-
-    /// Marks a connection that cannot be renewed as needing re-authorisation, if nothing happened to it since it was
-    /// read. False otherwise.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn end(
-        &self,
-        seen: &Connection,
-        reason: Reason,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let update = self
-            .update(seen)
-            .update_expression("SET h = :h, hr = :hr, hs = :now")
-            .condition_expression("g = :g AND v = :v AND h = :connected")
-            .expression_attribute_values(":g", s(&seen.grant_id))
-            .expression_attribute_values(":v", n(seen.version))
-            .expression_attribute_values(":connected", s("connected"))
-            .expression_attribute_values(":h", s("reauthorise"))
-            .expression_attribute_values(":hr", s(name_of(reason)))
-            .expression_attribute_values(":now", time(now));
-        Ok(matches!(judged(update.send().await)?, Judged::Done(_)))
-    }
-
-    fn save_update(
-        &self,
-        seen: &Connection,
-        spent: &[u8],
         tokens: &Tokens,
         now: Timestamp,
     ) -> UpdateItemFluentBuilder {
@@ -288,7 +336,6 @@ impl Connections {
             .update(seen)
             .return_values(ReturnValue::UpdatedNew)
             .expression_attribute_values(":g", s(&seen.grant_id))
-            .expression_attribute_values(":spent", b(spent.to_vec()))
             .expression_attribute_values(":a", b(tokens.access_token.clone()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":one", n(1));
@@ -338,7 +385,7 @@ fn fenced(seen: &Connection, row: &Item) -> SaveOutcome {
     }
 }
 
-fn set_tokens(tokens: &Tokens) -> String {
+pub(super) fn set_tokens(tokens: &Tokens) -> String {
     let mut sets = "SET a = :a, v = v + :one, sv = :now".to_owned();
     if tokens.refresh_token.is_some() {
         sets.push_str(", r = :r, f = :f");
@@ -356,7 +403,7 @@ fn set_tokens(tokens: &Tokens) -> String {
 }
 
 /// An answer without expiry must not inherit the former one, nor a new refresh token the end of the spent one.
-fn remove_expiry(tokens: &Tokens) -> &'static str {
+pub(super) fn remove_expiry(tokens: &Tokens) -> &'static str {
     let ends = tokens.expires_at.is_some() && tokens.lifetime_seconds.is_some();
     let is_rotated_without_end =
         tokens.refresh_token.is_some() && tokens.refresh_expires_at.is_none();
@@ -369,14 +416,14 @@ fn remove_expiry(tokens: &Tokens) -> &'static str {
 }
 
 /// A conditional write, judged.
-pub(super) enum Judged {
+pub(crate) enum Judged {
     /// Applied; the attributes asked for.
     Done(Item),
     /// The condition failed; the row as it stands.
     Refused(Item),
 }
 
-pub(super) fn judged(
+pub(crate) fn judged(
     result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
 ) -> Result<Judged, Error> {
     match result {

@@ -190,6 +190,13 @@ pub fn flow_pk(id: &str) -> String {
     format!("FLOW#{id}")
 }
 
+/// The flow a partition key is of.
+pub fn flow_id(pk: &str) -> Option<&str> {
+    let id = pk.strip_prefix("FLOW#")?;
+    // Behind another `#` stands the slot a token of the flow was sealed for.
+    Some(id.split_once('#').map_or(id, |(id, _)| id))
+}
+
 fn digested(kind: &str, value: &str) -> String {
     format!(
         "{kind}#{}",
@@ -231,6 +238,11 @@ pub fn completion_matches(item: &Item, completion: &str) -> bool {
 /// Whether a flow's completion can still be used at `now`.
 pub fn completion_is_live(item: &Item, now: Timestamp) -> bool {
     opt_time(item, "cx").is_some_and(|expires_at| now < expires_at)
+}
+
+/// When a flow's completion ends, or has ended.
+pub fn completion_ends(item: &Item) -> Option<Timestamp> {
+    opt_time(item, "cx")
 }
 
 fn is_live(item: &Item, now: Timestamp) -> bool {

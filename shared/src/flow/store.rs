@@ -9,6 +9,7 @@ use super::{
     is_live, live_document,
 };
 use crate::clock::Timestamp;
+use crate::cohort::{Cycle, Shards};
 use crate::table::{Error, Item, PK, TTL, get_s, n, opt_s, s};
 
 /// The table of flows.
@@ -16,14 +17,16 @@ use crate::table::{Error, Item, PK, TTL, get_s, n, opt_s, s};
 pub struct Flows {
     client: Client,
     table: String,
+    shards: Shards,
 }
 
 impl Flows {
     /// Over `table`.
-    pub fn new(client: Client, table: &str) -> Self {
+    pub fn new(client: Client, table: &str, shards: Shards) -> Self {
         Self {
             client,
             table: table.to_owned(),
+            shards,
         }
     }
 
@@ -186,9 +189,16 @@ impl Flows {
         let tokens = tokens.map(|tokens| AttributeValue::M(tokens.item()));
         let held = self
             .step(id, Stage::Exchanging, Stage::Awaiting)
-            .update_expression("SET st = :to, g = :g, tk = :tk, det = :det, cx = :cx, #ttl = :ttl")
+            .update_expression(
+                "SET st = :to, g = :g, tk = :tk, det = :det, cx = :cx, d = :d, #ttl = :ttl",
+            )
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":g", s(&grant.grant_id))
+            // Looked at every minute from now on: never completed means revoked.
+            .expression_attribute_values(
+                ":d",
+                s(self.shards.partition(Cycle::Revoke, &flow_pk(id))),
+            )
             .expression_attribute_values(":tk", AttributeValue::L(tokens.collect()))
             .expression_attribute_values(":det", s(&grant.details))
             .expression_attribute_values(":cx", n(now.plus_seconds(COMPLETION_SECONDS).millis()))
@@ -245,14 +255,14 @@ impl Flows {
         }
     }
 
-    /// Burned or completing to done, without the tokens.
+    /// Burned or completing to done, without the tokens. Nothing says any more that the flow's grant is the flow's.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn finish(&self, id: &str, from: Stage) -> Result<bool, Error> {
         let update = self
             .step(id, from, Stage::Done)
-            .update_expression("SET st = :to REMOVE tk");
+            .update_expression("SET st = :to REMOVE tk, g, d");
         Ok(advanced(update.send().await)?.is_some())
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::judge::{Verdict, WrongSlot, host_matches};
 pub use self::quirks::{
     AnswerMatch, Credential, CredentialField, Inject, PinnedField, PinnedKind, RevocationStyle,
-    Slot, TokenExchange,
+    SharedAccount, Slot, TokenExchange,
 };
 
 /// One passport, as stored. Every optional field has a default; an unknown one is ignored.
@@ -55,6 +55,9 @@ pub struct Passport {
     /// True where revoking one grant ends every grant of that user and client (Google).
     #[serde(default)]
     pub revocation_per_user: bool,
+    /// What is done when an account is connected a second time, for another owner.
+    #[serde(default)]
+    pub shared_account: SharedAccount,
     /// Called once after connecting, to name the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
@@ -110,6 +113,12 @@ pub struct Passport {
     /// A grant older than this is dead however often it was renewed, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_absolute_seconds: Option<u64>,
+    /// Token calls a second that the schedule makes at most, over all workers; see [`Passport::token_calls_per_second`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_calls_per_second: Option<u32>,
+    /// Token calls that one worker of the schedule makes at once at most; see [`Passport::token_calls_at_once`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_calls_at_once: Option<u32>,
     /// Further tokens of the same consent, each renewed on its own (Slack's user token, SharePoint's own resource).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<Slot>,
@@ -190,6 +199,16 @@ impl Passport {
         endpoints.sort();
         endpoints.dedup();
         endpoints
+    }
+
+    /// Token calls a second that the schedule makes at most, over all workers.
+    pub fn token_calls_per_second(&self) -> u32 {
+        self.token_calls_per_second.unwrap_or(50).max(1)
+    }
+
+    /// Token calls that one worker of the schedule makes at once at most.
+    pub fn token_calls_at_once(&self) -> u32 {
+        self.token_calls_at_once.unwrap_or(50).max(1)
     }
 
     /// Whether there is a client secret, or a private key, to be set.

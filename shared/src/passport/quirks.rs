@@ -146,6 +146,17 @@ impl RevocationStyle {
     }
 }
 
+/// What is done when an account is connected that another connection of the passport lives on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedAccount {
+    /// It is connected, and said in the log.
+    #[default]
+    Warn,
+    /// It is refused: at this provider the second consent ends the first.
+    Refuse,
+}
+
 /// A GET that answers another access token for the one in its query. Its address is a secret as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -357,6 +357,7 @@ fn options(
     let kept = log.clone();
     let mut options = Options::new(folder.path().join("data"));
     options.demo = false;
+    options.schedule = false;
     options.port = Some(0);
     options.clock = clock.clone();
     options.stand_ins = [API, LOGIN, MOVED]

@@ -339,6 +339,7 @@ fn options(
     let kept = log.clone();
     let mut options = Options::new(folder.path().join("data"));
     options.demo = false;
+    options.schedule = false;
     options.allow = vec![provider_url.trim_start_matches("http://").to_owned()];
     options.clock = clock;
     options.listener = Some(Arc::new(move |line: &str| {

@@ -65,6 +65,7 @@ impl Stage {
         let kept = log.clone();
         let mut options = Options::new(folder.path().join("data"));
         options.demo = false;
+        options.schedule = false;
         options.port = Some(0);
         options.clock = Clock::system();
         options.simulate = vec![id.to_owned()];

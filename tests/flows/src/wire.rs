@@ -79,13 +79,18 @@ impl Default for Wire {
 impl Wire {
     /// Sends a request; panics when there is no answer.
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
-        let response = self.0.request(request.map(Full::new)).await.unwrap();
+        self.try_send(request).await.expect("an answer")
+    }
+
+    /// Sends a request; `None` when there is no whole answer.
+    pub async fn try_send(&self, request: Request<Bytes>) -> Option<Answer> {
+        let response = self.0.request(request.map(Full::new)).await.ok()?;
         let (head, body) = response.into_parts();
-        Answer {
+        Some(Answer {
             status: head.status,
             headers: head.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+            body: body.collect().await.ok()?.to_bytes(),
+        })
     }
 
     /// Sends a request made of its parts.
@@ -96,10 +101,23 @@ impl Wire {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_call(method, url, headers, body)
+            .await
+            .expect("an answer")
+    }
+
+    /// As [`call`](Self::call); `None` when there is no whole answer.
+    pub async fn try_call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(body.into()).unwrap()).await
+        self.try_send(request.body(body.into()).unwrap()).await
     }
 }

@@ -31,7 +31,7 @@ fn every_setting_reaches_the_passport() {
                 "scope_on_refresh": true, "access_lifetime_default_seconds": 900, "reserved_params": ["access_token", "method"],
                 "browser_delivery": true, "revocation_style": "token_only", "token_params": {"resource": "r"},
                 "renew_ahead_seconds": 60, "refresh_interval_seconds": 3600, "refresh_idle_seconds": 86400,
-                "refresh_absolute_seconds": 864000, "throttle_reset_header": "X-Rate-Limit-Reset",
+                "refresh_absolute_seconds": 864000, "token_calls_per_second": 5, "token_calls_at_once": 2, "throttle_reset_header": "X-Rate-Limit-Reset",
                 "scope_aliases": {"email": "https://x.example/email"}
             }),
         )
@@ -67,6 +67,13 @@ fn every_setting_reaches_the_passport() {
     assert_eq!(passport.refresh_interval_seconds, Some(3_600));
     assert_eq!(passport.refresh_idle_seconds, Some(86_400));
     assert_eq!(passport.refresh_absolute_seconds, Some(864_000));
+    assert_eq!(
+        (
+            passport.token_calls_per_second,
+            passport.token_calls_at_once
+        ),
+        (Some(5), Some(2))
+    );
     assert_eq!(
         passport.throttle_reset_header.as_deref(),
         Some("x-rate-limit-reset")

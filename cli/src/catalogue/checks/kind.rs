@@ -1,6 +1,6 @@
 //! PURE. What an entry may say depends on what an account is connected with.
 
-use consulate_core::passport::{ClientAuthentication, Credential, RevocationStyle};
+use consulate_core::passport::{ClientAuthentication, Credential, RevocationStyle, SharedAccount};
 
 use super::Judge;
 
@@ -39,6 +39,11 @@ impl Judge<'_> {
             "is missing: revocation_style says how it is called",
         );
         self.need(
+            signs_in || entry.profile.is_some() || entry.shared_account == SharedAccount::default(),
+            "profile",
+            "is missing: shared_account needs to know the account",
+        );
+        self.need(
             entry.credential.has_client()
                 || entry.client_authentication == ClientAuthentication::default(),
             "client_authentication",
@@ -66,6 +71,16 @@ impl Judge<'_> {
             "appsecret_proof",
             none,
         );
+        for (field, calls) in [
+            ("token_calls_per_second", entry.token_calls_per_second),
+            ("token_calls_at_once", entry.token_calls_at_once),
+        ] {
+            self.need(
+                calls.is_none_or(|calls| (1..=1_000).contains(&calls)),
+                field,
+                "must be at least 1 and at most 1000",
+            );
+        }
         for (field, seconds) in [
             (
                 "access_lifetime_default_seconds",

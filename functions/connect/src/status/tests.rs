@@ -48,7 +48,12 @@ fn known() -> Known {
         backoff_until: None,
         config_version: passport().config_version(),
         connected_at: NOW,
+        given_up_because: None,
         receipt: None,
+        due: None,
+        subject: None,
+        reminded_for: None,
+        health_since: None,
     };
     let account = Account {
         id: Some("a1".into()),

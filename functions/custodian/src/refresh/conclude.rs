@@ -1,23 +1,28 @@
 //! What a refresh does with its answer: save, mark, give back, or leave open.
 
 use consulate_core::clock::Timestamp;
+use consulate_core::cohort::Cycle;
 use consulate_core::connection::Connection;
 use consulate_core::connections::{Closing, SaveOutcome, Tokens};
 use consulate_core::custody::Answer;
+use consulate_core::grants::Stray;
 use consulate_core::passport::{Credential, RefreshRotation};
 use consulate_core::problem::Reason;
+use consulate_core::table;
 use consulate_core::vault::{self, Field, Home};
 
 use super::{
     AFTER_MISCONFIGURED, AFTER_NOT_SENT, AFTER_UNCLEAR_REFUSAL, AFTER_UNKNOWN, Flight,
-    UNCLEAR_REFUSALS, back_off, required,
+    UNCLEAR_REFUSALS, Wanted, back_off, required,
 };
+use crate::Run;
+use crate::announce::Happening;
 use crate::exchange::{sealing, unavailable};
 use crate::grant::SlotTokens;
 use crate::outcome::Outcome;
 use crate::patience::until;
+use crate::salvage::{self, Salvage};
 use crate::token_reply::Reply;
-use crate::{FUNCTION_TIMEOUT, Run};
 
 impl Run<'_> {
     pub(super) async fn conclude(
@@ -33,9 +38,17 @@ impl Run<'_> {
                 self.refused(flight).await
             }
             Outcome::Misconfigured(error) => {
-                // Ours to repair: the connection is as it was. An alarm watches for this field.
+                // Ours to repair: the connection is as it was.
                 self.fields.add("misconfigured", error);
-                drop(self.not_sent(flight, AFTER_MISCONFIGURED).await);
+                if !self.open_circuit(flight.client.passport).await {
+                    drop(self.not_sent(flight, AFTER_MISCONFIGURED).await);
+                    return Err(Answer::Misconfigured);
+                }
+                let closing = match flight.recovery {
+                    Some(_) => Closing::Unknown(self.state.clock.now()),
+                    None => Closing::Released,
+                };
+                self.close(flight, closing).await;
                 Err(Answer::Misconfigured)
             }
             Outcome::NotSent => {
@@ -79,32 +92,60 @@ impl Run<'_> {
         // A field the reply does not repeat stays as it was.
         let mut fields = seen.fields.clone();
         fields.extend(new.fields);
-        let tokens = Tokens {
-            access_token: vault::seal(secrets, &home, Field::AccessToken, &new.access_token)
-                .await
-                .map_err(sealing)?,
-            refresh_token: match rotated {
-                Some(plain) => Some(
-                    vault::seal_refresh(secrets, &home, plain)
-                        .await
-                        .map_err(sealing)?,
-                ),
+        let now = self.state.clock.now();
+        let by_call = matches!(flight.wanted, Wanted::Call { .. });
+        // As it will be: which step it belongs on follows from its new lifetime, and from whether anybody uses it.
+        let after = Connection {
+            lifetime_seconds: new.lifetime_seconds,
+            used_at: if by_call { Some(now) } else { seen.used_at },
+            ..seen.clone()
+        };
+        let connections = &self.state.connections;
+        let cycle = Cycle::of(&after, passport, now);
+        let sealed = async {
+            let access_token = vault::seal(secrets, &home, Field::AccessToken, &new.access_token);
+            let refresh_token = match rotated {
+                Some(plain) => Some(vault::seal_refresh(secrets, &home, plain).await?),
                 None => None,
-            },
+            };
+            Ok((access_token.await?, refresh_token))
+        };
+        let sealed = match sealed.await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                // The keyrings were there when the claim was made.
+                self.lost("answer_not_sealed");
+                return Err(sealing(error));
+            }
+        };
+        let tokens = Tokens {
+            access_token: sealed.0,
+            refresh_token: sealed.1,
             expires_at: new.expires_at,
             lifetime_seconds: new.lifetime_seconds,
             refresh_expires_at: new.refresh_expires_at,
             fields: (fields != seen.fields).then_some(fields),
+            due: connections.moved(seen, cycle),
+            used_at: by_call.then_some(now),
         };
-        let connections = &self.state.connections;
-        let now = self.state.clock.now();
-        let saved = until(self.deadline, || {
-            connections.save(seen, &flight.spent, &flight.claimed, &tokens, now)
-        });
-        match saved.await {
+        let save = || connections.save(seen, &flight.spent, &flight.claimed, &tokens, now);
+        let mut saved = save().await;
+        let mut salvaged = false;
+        if saved == Err(table::Error::Unavailable) {
+            // This process may not live until the table is back: the answer goes where it outlives it.
+            let salvage = Salvage::new(seen, &flight.spent, &flight.claimed, &tokens, asked_at);
+            salvaged = salvage::send(self.state, &salvage).await;
+            saved = until(self.deadline, save).await;
+        }
+        self.fields.add("salvaged", salvaged.then_some(true));
+        match saved {
             Ok(SaveOutcome::Saved(version)) => {
                 self.fields.add("version", version);
                 self.fields.add("rotated", rotated.is_some());
+                self.client_accepted(passport).await;
+                if flight.recovery.is_some() {
+                    self.announce(&seen.key, Happening::Recovered).await;
+                }
                 Ok(Answer::Refreshed { version })
             }
             Ok(SaveOutcome::Superseded) => {
@@ -114,34 +155,36 @@ impl Run<'_> {
             }
             Ok(SaveOutcome::FencedOut) => {
                 self.fields.add("fenced_out", true);
-                self.drop_unwanted(flight, reply).await;
+                self.drop_unwanted(flight, tokens).await;
                 self.release(flight).await;
                 self.second_look(seen).await
             }
             Err(error) => {
-                // The tokens are lost with this process unless they do not rotate: named, so that it can be counted.
-                self.fields.add("lost", "save_failed_until_deadline");
+                if !salvaged {
+                    self.lost("save_failed_until_deadline");
+                }
                 Err(unavailable(error))
             }
         }
     }
 
-    /// Fresh tokens that have no row to go to: the connection was made anew or given up meanwhile. They are revoked, not
-    /// dropped.
-    async fn drop_unwanted(&mut self, flight: &Flight<'_>, reply: &Reply) {
-        let passport = flight.client.passport;
-        if passport.revocation_per_user {
-            // Revoking these would end the grant that replaced them.
-            return;
-        }
-        let result = self
-            .revoke_tokens(
-                passport,
-                reply.refresh_token.as_ref(),
-                Some(&reply.access_token),
-            )
-            .await;
-        self.fields.add("revocation", result);
+    /// Fresh tokens that have no row to go to: the connection was made anew or given up meanwhile. They are put on record and
+    /// revoked, not dropped.
+    async fn drop_unwanted(&mut self, flight: &Flight<'_>, tokens: Tokens) {
+        let seen = flight.seen;
+        let stray = Stray {
+            passport: seen.key.passport.clone(),
+            home: seen.key.pk(),
+            grant_id: seen.grant_id.clone(),
+            slot: seen.key.slot.clone(),
+            access_token: Some(tokens.access_token),
+            refresh_token: tokens.refresh_token.map(|(sealed, _)| sealed),
+            expires_at: tokens.expires_at,
+            lifetime_seconds: tokens.lifetime_seconds,
+            subject: seen.subject.clone(),
+            created_at: self.state.clock.now(),
+        };
+        self.cast_off(stray).await;
     }
 
     async fn refused(&mut self, flight: &Flight<'_>) -> Result<Answer, Answer> {
@@ -163,6 +206,11 @@ impl Run<'_> {
                 connections.refuse(seen, &flight.claimed, reason, now)
             });
             if marked.await.map_err(unavailable)? {
+                if flight.recovery.is_some() {
+                    self.lost("answer_never_arrived");
+                }
+                let what = Happening::NeedsReauthorisation(reason);
+                self.announce(&seen.key, what).await;
                 return Err(required(reason));
             }
         }
@@ -212,13 +260,13 @@ impl Run<'_> {
             return Err(back_off(again, now));
         }
         let Some(former) = &flight.recovery else {
-            // The attempt stays open. Its holder, this invocation, is surely dead one timeout from now.
-            let again = now.plus_millis(FUNCTION_TIMEOUT.as_millis() as i64);
+            // The attempt stays open until its holder, this invocation, can change nothing any more.
+            let again = self.settled_after(now);
             self.close(flight, Closing::Unknown(again)).await;
             return Err(back_off(again, now));
         };
         if !unclear_refusal {
-            let again = now.plus_millis(FUNCTION_TIMEOUT.as_millis() as i64);
+            let again = self.settled_after(now);
             self.close(flight, Closing::Unknown(again)).await;
             return Err(back_off(again, now));
         }
@@ -232,8 +280,7 @@ impl Run<'_> {
 
     /// Gives the claim back, if it is still there: whoever comes next need not wait.
     async fn release(&mut self, flight: &Flight<'_>) {
-        let now = self.state.clock.now();
-        self.close(flight, Closing::BackOff(now)).await;
+        self.close(flight, Closing::Released).await;
     }
 
     async fn close(&mut self, flight: &Flight<'_>, closing: Closing) {

@@ -42,7 +42,12 @@ fn connection(stored: &[u8], attempted: &[u8]) -> Connection {
         backoff_until: None,
         config_version: "c".into(),
         connected_at: NOW,
+        given_up_because: None,
         receipt: None,
+        due: None,
+        subject: None,
+        reminded_for: None,
+        health_since: None,
     }
 }
 

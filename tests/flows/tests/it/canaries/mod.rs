@@ -1,7 +1,7 @@
 //! Nothing secret appears anywhere (S-07): recognisable values of every kind of secret go through the real binary, and
 //! every output is searched for each of them. And the process itself: what it prints, how it stops, what it keeps.
 
-mod process;
+pub mod process;
 mod search;
 mod story;
 

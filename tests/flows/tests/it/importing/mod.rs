@@ -3,6 +3,7 @@
 
 mod examples;
 mod fixtures;
+mod orphans;
 mod widget_code;
 
 use std::collections::BTreeMap;

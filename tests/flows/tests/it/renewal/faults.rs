@@ -203,6 +203,8 @@ async fn a_lost_acknowledgement_of_an_activation_changes_nothing() {
 #[tokio::test]
 async fn a_call_does_not_wait_for_a_save_that_takes_long() {
     let stack = expired().await;
+    // Nor is it salvaged meanwhile.
+    stack.dev.queues.outage(true);
     writes_meet(&stack, &[Fault::Pass]);
     writes_meet(&stack, &[Fault::Slow(Duration::from_secs(13)); 6]);
     let busy = call(&stack)

@@ -2,14 +2,25 @@
 //!
 //! Every room starts from an account whose access token has just expired, and counts what the provider saw.
 
+mod circuits;
+mod cohorts;
 mod disconnecting;
+mod events;
 mod faults;
 mod fencing;
 mod flight;
+mod grants;
+mod killed;
+mod limits;
+mod parts;
 mod recovery;
 mod refusals;
 mod rows;
+mod salvage;
+mod schedule;
+mod scheduled;
 mod sealed;
+mod subjects;
 
 use std::time::Duration;
 
@@ -48,6 +59,37 @@ async fn expired_with(
 /// Ada's widget calls an API. A JWT of the moment: the clock moves by hours here.
 async fn call(stack: &Stack) -> Answer {
     stack.api(&stack.jwt("ada"), "whoAmI", json!({})).await
+}
+
+/// A user nobody else is: the log of all tests is one.
+fn someone() -> String {
+    format!("user-{}", consulate_core::random::id().unwrap())
+}
+
+/// `user`'s account, connected, its access token expired.
+async fn expired_of(user: &str) -> Stack {
+    let stack = Stack::start().await;
+    stack.connected(user).await;
+    stack.dev.clock.advance_millis(EXPIRED);
+    stack
+}
+
+async fn call_as(stack: &Stack, user: &str) -> Answer {
+    stack.api(&stack.jwt(user), "whoAmI", json!({})).await
+}
+
+async fn row_of(stack: &Stack, user: &str) -> Connection {
+    let connections = &stack.dev.foundation.connections;
+    let key = key_of(stack, user).await;
+    connections.read(&key, true).await.unwrap().unwrap()
+}
+
+/// What the custodian logged about `user`'s connection.
+async fn lines_about(stack: &Stack, user: &str) -> Vec<Value> {
+    let owner = key_of(stack, user).await.owner;
+    let mut lines = stack.log_lines();
+    lines.retain(|line| line["function"] == "custodian" && line["owner"] == owner.as_str());
+    lines
 }
 
 async fn disconnect(stack: &Stack) -> Value {
@@ -138,4 +180,46 @@ fn logged(stack: &Stack, field: &str, value: &Value) -> bool {
     lines
         .iter()
         .any(|line| line["function"] == "custodian" && &line[field] == value)
+}
+
+/// Hands the custodian one message of a queue, as Lambda does, and answers whether it was worked on.
+async fn deliver(stack: &Stack, request_id: &str, body: Value) -> bool {
+    let custodian = custodian_on(&stack.dev.foundation);
+    let records = json!({"Records": [{
+        "messageId": "m1", "receiptHandle": "h", "body": body.to_string(), "attributes": {},
+        "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue", "awsRegion": "us-east-1",
+    }]});
+    let done = custodian::incoming::handle(&custodian, records, request_id).await;
+    done.unwrap() == json!({"batchItemFailures": []})
+}
+
+/// What lies in the one-minute cohort.
+async fn waiting(stack: &Stack) -> Vec<String> {
+    let items = stack.items().await.into_iter();
+    let due = |item: &Value| item["d"].as_str().is_some_and(|d| d.starts_with("revoke#"));
+    items
+        .filter(|(_, item)| due(item))
+        .map(|(pk, _)| pk)
+        .collect()
+}
+
+/// A minute's turn of the one-minute cohort.
+async fn attend(stack: &Stack, request_id: &str) {
+    let pks = waiting(stack).await;
+    let work = json!({"type": "work", "minute": 1, "cycle": "revoke", "pks": pks});
+    assert!(deliver(stack, request_id, work).await);
+}
+
+/// What an invocation with this request id logged as `field`.
+fn said(stack: &Stack, request_id: &str, field: &str) -> Vec<Value> {
+    let lines = stack.log_lines();
+    let of = lines.iter().filter(|line| line["request_id"] == request_id);
+    of.filter_map(|line| line.get(field).cloned()).collect()
+}
+
+/// An answer of a provider that is down.
+fn down() -> consulate_fakes::provider::Reply {
+    let (html, kind) = ("<html>".to_owned(), "text/html".to_owned());
+    consulate_fakes::provider::Reply::Status(503, html, kind)
 }

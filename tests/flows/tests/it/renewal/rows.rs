@@ -38,6 +38,8 @@ fn tokens(mark: u8, rotated: bool) -> Tokens {
         lifetime_seconds: None,
         refresh_expires_at: None,
         fields: None,
+        due: None,
+        used_at: None,
     }
 }
 

@@ -1,0 +1,116 @@
+//! Answers that the table did not take at once, brought back by the queue: stored under the condition of the first try.
+
+use consulate_core::connection::Connection;
+use consulate_core::connections::Claim;
+use consulate_core::secret::SecretText;
+use consulate_core::vault::{self, Field, Home};
+use consulate_flows::bundle::MINE;
+use consulate_flows::stack::Stack;
+use serde_json::{Value, json};
+
+use super::{deliver, disconnect, expired, row, said, waiting};
+
+/// Ada's row with a claim whose holder died with its answer, and the message that answer went into.
+async fn salvaged(stack: &Stack) -> (Connection, Value) {
+    use base64::Engine as _;
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let foundation = &stack.dev.foundation;
+    let seen = row(stack).await;
+    let now = stack.dev.clock.now();
+    let fingerprint = seen.fingerprint.clone().unwrap();
+    let claim = Claim {
+        seen: &seen,
+        owner: "dead.1",
+        fingerprint: &fingerprint,
+        now,
+        until: now.plus_seconds(20),
+    };
+    let claimed = foundation.connections.claim(claim).await.unwrap().unwrap();
+    let home = Home::of(&seen, &format!("{}/token", stack.provider_url));
+    let secrets = &foundation.secrets;
+    let plain = SecretText::new("acme-access-salvaged".to_owned());
+    let access_token = vault::seal(secrets, &home, Field::AccessToken, &plain).await;
+    let plain = SecretText::new("acme-refresh-salvaged".to_owned());
+    let (refresh_token, new) = vault::seal_refresh(secrets, &home, &plain).await.unwrap();
+    let message = json!({
+        "type": "salvage", "key": seen.key, "grant": seen.grant_id, "spent": base64(&fingerprint),
+        "epoch": claimed.epoch, "access_token": base64(&access_token.unwrap()),
+        "refresh_token": base64(&refresh_token), "fingerprint": base64(&new),
+        "expires_at": now.plus_seconds(60).millis(), "lifetime_seconds": 60, "subject": seen.subject,
+        "asked_at": now.millis(),
+    });
+    (seen, message)
+}
+
+#[tokio::test]
+async fn a_salvaged_answer_lands_in_its_row_once_however_often_it_is_delivered() {
+    let stack = expired().await;
+    let (seen, message) = salvaged(&stack).await;
+    for _ in 0..2 {
+        assert!(deliver(&stack, "lands", message.clone()).await);
+        let landed = row(&stack).await;
+        assert_eq!((landed.version, landed.attempt), (seen.version + 1, None));
+        assert_ne!(landed.fingerprint, seen.fingerprint);
+    }
+    assert!(waiting(&stack).await.is_empty());
+    assert_eq!(
+        said(&stack, "lands", "landed"),
+        [json!("saved"), json!("saved")]
+    );
+}
+
+#[tokio::test]
+async fn a_salvaged_answer_that_a_newer_token_overtook_changes_nothing() {
+    let stack = expired().await;
+    let (_, first) = salvaged(&stack).await;
+    assert!(deliver(&stack, "overtaken", first.clone()).await);
+    stack.dev.clock.advance_millis(super::EXPIRED);
+    let (_, second) = salvaged(&stack).await;
+    assert!(deliver(&stack, "overtaken", second).await);
+    let newest = row(&stack).await;
+    assert!(deliver(&stack, "overtaken", first).await);
+    let after = row(&stack).await;
+    assert_eq!(
+        (after.version, after.fingerprint),
+        (newest.version, newest.fingerprint)
+    );
+    let landed = said(&stack, "overtaken", "landed");
+    assert_eq!(landed.last(), Some(&json!("superseded")));
+}
+
+#[tokio::test]
+async fn a_salvaged_answer_of_a_grant_that_was_replaced_is_taken_back() {
+    let stack = expired().await;
+    let (_, message) = salvaged(&stack).await;
+    stack.connect(&stack.jwt("ada"), MINE).await;
+    let live = row(&stack).await;
+    let calls = stack.provider.seen().revoke_calls;
+    assert!(deliver(&stack, "replaced", message).await);
+    assert_eq!(row(&stack).await.version, live.version);
+    assert!(stack.provider.seen().revoke_calls > calls);
+    assert!(waiting(&stack).await.is_empty());
+    assert_eq!(said(&stack, "replaced", "landed"), [json!("fenced_out")]);
+}
+
+#[tokio::test]
+async fn a_salvaged_answer_of_a_connection_that_was_given_up_is_taken_back() {
+    let stack = expired().await;
+    let (_, message) = salvaged(&stack).await;
+    stack.dev.clock.advance_millis(30_000);
+    disconnect(&stack).await;
+    assert!(deliver(&stack, "given-up", message).await);
+    assert!(waiting(&stack).await.is_empty());
+    assert_eq!(row(&stack).await.access_token, None);
+}
+
+#[tokio::test]
+async fn while_the_table_is_away_the_queue_keeps_what_it_has() {
+    let stack = expired().await;
+    let (seen, message) = salvaged(&stack).await;
+    stack.dev.engine.outage(true);
+    assert!(!deliver(&stack, "away", message.clone()).await);
+    stack.dev.engine.outage(false);
+    assert_eq!(row(&stack).await.version, seen.version);
+    assert!(deliver(&stack, "back", message).await);
+    assert_eq!(row(&stack).await.version, seen.version + 1);
+}
