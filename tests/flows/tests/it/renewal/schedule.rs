@@ -127,7 +127,8 @@ async fn an_event_delivered_twice_or_late_or_from_the_future_does_nothing_twice(
     let said = custodian::incoming::handle(&custodian, future, "future")
         .await
         .unwrap();
-    assert!(said["minutes"].as_i64().unwrap() <= 1, "{said}");
+    // A minute early at most, and one more if the minute turned while this test ran.
+    assert!(said["minutes"].as_i64().unwrap() <= 2, "{said}");
     assert_eq!(refresh_calls(&stack), 1);
 }
 
