@@ -14,13 +14,14 @@ use consulate_core::passport::{Credential, Passport};
 use consulate_core::secret::SecretText;
 use consulate_core::vault::{self, Field};
 use consulate_core::{random, table};
+use tokio::time::Instant;
 
 use crate::Run;
 use crate::grant::{Grant, SlotTokens, details};
 use crate::held::flow_home;
 use crate::outcome::Outcome;
 use crate::profile::{self, Named};
-use crate::token_endpoint::{Client, Unusable};
+use crate::token_endpoint::{Client, POST_TIMEOUT, Unusable};
 use crate::token_reply::Reply;
 
 /// What stands in place of a refresh token where the client's own credentials are presented anew: nothing secret, but a
@@ -49,6 +50,10 @@ impl Run<'_> {
             .exchange(code, flow.redirect_uri.clone(), verifier)
             .await
             .map_err(unusable)?;
+        // After a freeze: a grant that comes this late could not be stored with patience.
+        if Instant::now() + POST_TIMEOUT * 2 >= self.deadline {
+            return Err(Answer::Unavailable);
+        }
         let asked_at = self.state.clock.now();
         let reply = self.tokens(request, &passport, "", asked_at).await?;
         let begun = (reply.access_token.clone(), reply.refresh_token.clone());
@@ -64,8 +69,14 @@ impl Run<'_> {
         };
         match flow.ask.mode {
             Mode::Popup => {
-                self.activate(&flow, &passport, grant, Stage::Exchanging)
-                    .await
+                let activated = self
+                    .activate(&flow, &passport, grant, Stage::Exchanging)
+                    .await;
+                if activated.is_err() {
+                    // Whether it was stored is not known, so it must not be revoked: named, so that it can be counted.
+                    self.fields.add("lost", "activation_failed");
+                }
+                activated
             }
             Mode::Redirect => self.hold(&flow, &passport, grant).await,
         }
@@ -194,12 +205,16 @@ impl Run<'_> {
 
     /// Takes a consumed flow, once, under the configuration it was begun with.
     async fn claim(&mut self, flow_id: &str) -> Result<(Flow, String, Arc<Passport>), Answer> {
+        // Known from an earlier answer: then the flow is left to another environment.
+        self.check_clock()?;
         let claimed = self.state.flows.claim_exchange(flow_id).await;
         let Some((flow, verifier)) = claimed.map_err(unavailable)? else {
             return Err(Answer::FlowSpent);
         };
         self.fields.add("widget", &flow.ask.widget);
         self.fields.add("auth_key", &flow.ask.auth_key);
+        // What it would store of a token's end would be wrong.
+        self.check_clock()?;
         let passport = self.passport(&flow.ask.key.passport).await?;
         if passport.config_version() != flow.config_version {
             return Err(Answer::ProviderRefused {

@@ -163,6 +163,10 @@ impl Run<'_> {
         );
 
         let claimed_at = Instant::now();
+        // After a freeze: an answer that comes this late could not be waited for, and not be saved with patience.
+        if claimed_at + LEASE >= self.deadline {
+            return Err(Answer::Unavailable);
+        }
         let now = self.state.clock.now();
         let claim = Claim {
             seen: &seen,
@@ -277,7 +281,8 @@ impl Run<'_> {
         started_at.plus_millis(wait.as_millis() as i64)
     }
 
-    fn check_clock(&mut self) -> Result<(), Answer> {
+    /// A clock that is off claims nothing, and says of no token when it ends.
+    pub(crate) fn check_clock(&mut self) -> Result<(), Answer> {
         let skew = self.state.skew.millis();
         if skew.abs() > SKEW_LIMIT_MILLIS {
             self.fields.add("clock_skew_ms", skew);

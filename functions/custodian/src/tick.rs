@@ -84,13 +84,17 @@ struct Ticking<'a> {
 impl Ticking<'_> {
     async fn run(&mut self, time: Timestamp) -> Result<(), Stop> {
         let state = self.state;
-        if !state.regions.is_home() || state.skew.millis().abs() > SKEW_LIMIT_MILLIS {
+        if !state.regions.is_home() {
             return Err(Stop::Unavailable);
         }
         let now = state.clock.now();
         let latest = now.plus_millis(EARLY_MILLIS);
         let target = minute_of(time.min(latest));
         let mut progress = state.schedule.read(target).await?;
+        // Only now: its answer says how far the clock is off, and one that was read late must not stop the schedule for good.
+        if state.skew.millis().abs() > SKEW_LIMIT_MILLIS {
+            return Err(Stop::Unavailable);
+        }
         while progress.done < target {
             let (minute, from) = match &progress.at {
                 Some(place) => (place.minute, progress.at.clone()),

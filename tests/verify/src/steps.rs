@@ -21,7 +21,7 @@ const FUNCTIONS: [&str; 3] = [
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
 /// workspace; this asks about each function built alone, as it is for Lambda, with the features it then has.
-const UNLINKED: [(&str, &str); 14] = [
+const UNLINKED: [(&str, &str); 15] = [
     ("aws-lc-", "a second crypto library; ring is the one"),
     ("native-tls ", "a second TLS library; rustls is the one"),
     ("openssl", "a second TLS library; rustls is the one"),
@@ -52,6 +52,10 @@ const UNLINKED: [(&str, &str); 14] = [
     (
         "consulate-fakes ",
         "functions do not depend on test servers",
+    ),
+    (
+        "consulate-core feature \"simulation\"",
+        "a function's random bytes come from the operating system",
     ),
     (
         "tokio feature \"full\"",

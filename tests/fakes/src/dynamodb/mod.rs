@@ -115,6 +115,12 @@ impl Engine {
             .with_state(self.clone())
     }
 
+    /// Serves one request in place, without a log, faults or another thread: for simulations.
+    pub fn serve(&self, operation: &str, body: &str) -> (StatusCode, String) {
+        let (_, status, answer) = dispatch::run(self, operation, body);
+        (status, answer)
+    }
+
     /// Deletes expired items now; DynamoDB does so within days, this engine only when asked. Answers how many.
     ///
     /// # Errors
