@@ -34,6 +34,7 @@ pub(super) fn run(engine: &Engine, operation: &str, body: &str) -> (Seen, Status
         table: String::new(),
         keys: Vec::new(),
         consumed: None,
+        consumed_by_indexes: 0.0,
         error: None,
     };
     let Ok(Value::Object(mut request)) = serde_json::from_str::<Value>(body) else {
@@ -52,13 +53,15 @@ pub(super) fn run(engine: &Engine, operation: &str, body: &str) -> (Seen, Status
     let metered = METERED.contains(&operation);
     let asked = matches!(request.get("ReturnConsumedCapacity"), Some(Value::String(level)) if level != "NONE");
     if metered && !asked {
-        request.insert("ReturnConsumedCapacity".to_owned(), Value::from("TOTAL"));
+        request.insert("ReturnConsumedCapacity".to_owned(), Value::from("INDEXES"));
     }
     let outcome = call(engine, operation, &Value::Object(request).to_string());
     match outcome {
         Ok(mut answer) => {
             if metered {
-                seen.consumed = answer.get("ConsumedCapacity").map(units);
+                let consumed = answer.get("ConsumedCapacity");
+                seen.consumed = consumed.map(units);
+                seen.consumed_by_indexes = consumed.map_or(0.0, index_units);
                 if let (false, Value::Object(answer)) = (asked, &mut answer) {
                     answer.remove("ConsumedCapacity");
                 }
@@ -73,6 +76,11 @@ pub(super) fn run(engine: &Engine, operation: &str, body: &str) -> (Seen, Status
             (seen, status, error.to_json())
         }
     }
+}
+
+/// Runs `operation` as it is asked for.
+pub(super) fn apply(engine: &Engine, operation: &str, request: &Value) -> anyhow::Result<Value> {
+    call(engine, operation, &request.to_string()).map_err(anyhow::Error::new)
 }
 
 /// The engine's answer as JSON.
@@ -175,6 +183,21 @@ fn units(consumed: &Value) -> f64 {
             .and_then(Value::as_f64)
             .unwrap_or(0.0),
     }
+}
+
+/// The units of `ConsumedCapacity` that global indexes consumed.
+fn index_units(consumed: &Value) -> f64 {
+    if let Value::Array(all) = consumed {
+        return all.iter().map(index_units).sum();
+    }
+    let indexes = consumed
+        .get("GlobalSecondaryIndexes")
+        .and_then(Value::as_object);
+    indexes
+        .into_iter()
+        .flatten()
+        .map(|(_, one)| units(one))
+        .sum()
 }
 
 /// The tables a request names, each with the primary key of the item it means (none for a table or a query).

@@ -5,7 +5,7 @@
 
 mod dispatch;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::post;
-use dynoxide::Database;
+use dynoxide::{Database, ImportOptions};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -42,8 +42,21 @@ pub struct Seen {
     pub keys: Vec<Value>,
     /// Capacity units consumed, over all tables and indexes; `None` for failures and table operations.
     pub consumed: Option<f64>,
+    /// Those of them that global indexes consumed, where the caller did not ask for less.
+    pub consumed_by_indexes: f64,
     /// The error's code without its namespace (`ConditionalCheckFailedException`); `None` for success.
     pub error: Option<String>,
+}
+
+/// Requests of one operation on one kind of item, added up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Total {
+    /// How many, refused ones included.
+    pub requests: u64,
+    /// Capacity units consumed, over tables and indexes. What was refused counts nothing here; DynamoDB charges for it.
+    pub units: f64,
+    /// Those of them that indexes consumed.
+    pub index_units: f64,
 }
 
 /// What befalls one request.
@@ -72,6 +85,7 @@ pub struct Engine {
 struct Shared {
     log: Mutex<VecDeque<Seen>>,
     counters: Mutex<HashMap<String, u64>>,
+    totals: Mutex<BTreeMap<(String, String), Total>>,
     faults: Mutex<HashMap<String, VecDeque<Fault>>>,
     outage: AtomicBool,
     key_names: Mutex<HashMap<String, Vec<String>>>,
@@ -144,10 +158,48 @@ impl Engine {
             .unwrap_or(0)
     }
 
-    /// Forgets the log and the counters; scripted faults stay.
+    /// Exact sums since the last [`clear`](Self::clear), by operation and kind of item: the text of the first item's
+    /// partition key before its first `#`, empty where the operation names no item.
+    pub fn totals(&self) -> BTreeMap<(String, String), Total> {
+        held(&self.shared.totals).clone()
+    }
+
+    /// Runs an operation in process, past log, sums and faults.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub fn apply(&self, operation: &str, request: &Value) -> anyhow::Result<Value> {
+        dispatch::apply(self, operation, request)
+    }
+
+    /// Stores items (DynamoDB JSON) in one go, past log, sums and faults, with their entries in the indexes.
+    ///
+    /// # Errors
+    /// The table is missing, or an item is none.
+    pub fn import(&self, table: &str, items: Vec<Value>) -> anyhow::Result<usize> {
+        let items: Result<Vec<_>, _> = items.into_iter().map(serde_json::from_value).collect();
+        let imported = self
+            .database
+            .import_items(table, items?, ImportOptions::default())
+            .map_err(anyhow::Error::new)?;
+        Ok(imported.items_imported)
+    }
+
+    /// From now on the file is written without care for a crash: for a store that can be made again.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn bulk_loading(&self) -> anyhow::Result<()> {
+        self.database
+            .enable_bulk_loading()
+            .map_err(anyhow::Error::new)
+    }
+
+    /// Forgets the log, the counters and the sums; scripted faults stay.
     pub fn clear(&self) {
         held(&self.shared.log).clear();
         held(&self.shared.counters).clear();
+        held(&self.shared.totals).clear();
     }
 
     /// Queues `fault` for the next request of `operation` that has none yet.
@@ -177,12 +229,31 @@ impl Engine {
         *held(&self.shared.counters)
             .entry(seen.operation.clone())
             .or_default() += 1;
+        {
+            let mut totals = held(&self.shared.totals);
+            let total = totals
+                .entry((seen.operation.clone(), kind_of(&seen)))
+                .or_default();
+            total.requests += 1;
+            total.units += seen.consumed.unwrap_or(0.0);
+            total.index_units += seen.consumed_by_indexes;
+        }
         let mut log = held(&self.shared.log);
         if log.len() == LOG_LIMIT {
             log.pop_front();
         }
         log.push_back(seen);
     }
+}
+
+/// The text of the first item's key before its first `#`.
+fn kind_of(seen: &Seen) -> String {
+    let parts = seen.keys.first().and_then(Value::as_object);
+    let text = parts
+        .and_then(|parts| parts.values().next())
+        .and_then(|value| value.get("S")?.as_str());
+    let kind = text.and_then(|text| text.split('#').next());
+    kind.unwrap_or_default().to_owned()
 }
 
 impl std::fmt::Debug for Engine {
@@ -209,6 +280,7 @@ async fn handle(State(engine): State<Engine>, headers: HeaderMap, body: String) 
             table: String::new(),
             keys: Vec::new(),
             consumed: None,
+            consumed_by_indexes: 0.0,
             error,
         });
         return aws_json::error(refusal.0, CONTENT_TYPE, refusal.1, "scripted");
