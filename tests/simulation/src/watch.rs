@@ -47,16 +47,14 @@ impl World {
             self.lock().tally.add("table writes", 1);
             if status == 200 {
                 for pk in written(&body) {
-                    self.look(&pk, asked.invocation);
+                    match pk.starts_with("GRANT#") {
+                        true => self.look_at_grant(&pk),
+                        false => self.look(&pk, asked.invocation),
+                    }
                 }
             }
         }
-        Said {
-            status: status.as_u16(),
-            body: answer,
-            answer: None,
-            reuse_of: None,
-        }
+        Said::plain(status.as_u16(), answer)
     }
 
     /// The row `pk` as it stands, tokens opened.
@@ -131,7 +129,8 @@ impl World {
         }
     }
 
-    fn opened(&self, pk: &str, grant: &str, field: &str, sealed: &str) -> Option<usize> {
+    /// The answer whose token is `sealed` for this place.
+    pub fn opened(&self, pk: &str, grant: &str, field: &str, sealed: &str) -> Option<usize> {
         if sealed.is_empty() {
             return None;
         }
@@ -190,7 +189,7 @@ fn wrongs(old: &Row, new: &Row) -> Vec<String> {
     wrongs
 }
 
-/// The connections' rows that a request wrote.
+/// The connections' rows and grants' records that a request wrote.
 fn written(body: &str) -> Vec<String> {
     let request: Value = serde_json::from_str(body).unwrap_or_default();
     let mut writes: Vec<&Value> = vec![&request];
@@ -201,8 +200,8 @@ fn written(body: &str) -> Vec<String> {
         let pk = write["Key"]["pk"]["S"].as_str();
         pk.or_else(|| write["Item"]["pk"]["S"].as_str())
     });
-    let connections = pks.filter(|pk| pk.starts_with("CONNECTION#"));
-    connections.map(str::to_owned).collect()
+    let watched = pks.filter(|pk| pk.starts_with("CONNECTION#") || pk.starts_with("GRANT#"));
+    watched.map(str::to_owned).collect()
 }
 
 /// A row's name for the story.
