@@ -251,7 +251,12 @@ impl Cast {
                 .lock()
                 .tally
                 .add("messages delivered", ids.len() as u64);
-            let (instance, fate) = (self.any_instance(), self.fate());
+            // Another region's instance hands a message back; in the end its own mapping has it.
+            let instance = match self.world.lock().calm {
+                true => 0,
+                false => self.any_instance(),
+            };
+            let fate = self.fate();
             let handling = self.invoke(instance, queue::event(&messages), fate);
             let world = self.world.clone();
             tokio::task::spawn_local(async move {

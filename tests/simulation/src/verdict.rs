@@ -86,7 +86,10 @@ impl World {
                 continue;
             };
             let family = &provider.families[provider.answers[spent].family];
+            // Of the token that stands there; or of the one that was presented again, where an answer came late.
+            let again = family.reused.map(|(presented, _)| presented);
             let spent_by = provider.answers[spent].spent_by;
+            let spent_by = spent_by.or(again.and_then(|again| provider.answers[again].spent_by));
             let lost = spent_by.map(cause);
             let holder = spent_by.map(|answer| provider.answers[answer].invocation);
             let ender = family.reused.map(|(_, by)| by);
