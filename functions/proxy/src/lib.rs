@@ -19,13 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::post;
 use consulate_core::caller::Callers;
 use consulate_core::clock::Clock;
 use consulate_core::definition::{NamedApi, Passport, Widget};
 use consulate_core::definitions::Definitions;
 use consulate_core::egress::Egress;
 use consulate_core::foundation::Foundation;
+use consulate_core::http::Routes;
 use consulate_core::template::{ApiTemplate, CompileError};
 
 use crate::access_token::AccessTokens;
@@ -113,10 +113,12 @@ impl FromRef<State> for Callers {
 }
 
 /// The proxy's routes.
+pub fn routes() -> Routes<State> {
+    Routes::new().post("/v1/widgets/{widget}/apis/{name}", call::call)
+}
+
+/// The same, with the edge around them.
 pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
-    let routes = Router::new()
-        .route("/v1/widgets/{widget}/apis/{name}", post(call::call))
-        .with_state(state);
-    consulate_core::http::edge(routes, "proxy", definitions)
+    consulate_core::http::edge(routes().with_state(state), "proxy", definitions)
 }
