@@ -1,11 +1,14 @@
 //! Happeo as a provider: an app with and without a secret, a refresh token that is perhaps replaced, one limit for all that an
 //! organisation has installed.
 
+use consulate::operator::add_passport;
+use consulate::operator::arguments::PassportArguments;
 use consulate_core::definition::ClientAuthentication;
 use consulate_fakes::simulators::App;
 use consulate_flows::browser::{Browser, From};
 use consulate_flows::bundle::ORIGIN;
 use consulate_flows::consent::GRACE;
+use consulate_flows::own::done;
 use consulate_flows::stack::{HOST_SECRET, form_token, sign};
 use consulate_flows::stage::{Stage, THEIRS, WIDGET};
 use consulate_flows::wire::{Answer, Wire};
@@ -155,11 +158,16 @@ async fn a_refresh_with_and_without_another_refresh_token_goes_on() {
 async fn a_public_app_connects_and_renews_without_a_secret() {
     let stage = Stage::set("happeo", "happeo").await;
     let id = "happeo-app-public";
-    stage
-        .reregister(id, |arguments| {
-            arguments.client_authentication = Some(ClientAuthentication::None);
-        })
-        .await;
+    let arguments = PassportArguments {
+        id: stage.simulated().id,
+        provider: "happeo".to_owned(),
+        client_id: Some(id.to_owned()),
+        client_authentication: Some(ClientAuthentication::None),
+        accept: true,
+        ..PassportArguments::default()
+    };
+    let secret = stage.client_secret();
+    done(&add_passport(&stage.dev.target, &arguments).await.unwrap());
     let app = App {
         id: id.to_owned(),
         secret: None,
@@ -173,7 +181,7 @@ async fn a_public_app_connects_and_renews_without_a_secret() {
     stage.probe("ada").await;
     assert_eq!(asked(&stage), 2);
     for request in stage.family.token_requests() {
-        assert!(!format!("{request:?}").contains(&stage.client_secret()));
+        assert!(!format!("{request:?}").contains(&secret));
     }
     let status = stage.status("ada").await;
     assert_eq!(status["auth_key"], THEIRS, "{status}");
