@@ -1,4 +1,4 @@
-//! PURE. What an operator has set up: widgets and hosts, as the functions read them. Passports: [`crate::passport`].
+//! PURE. What an operator has set up: widgets and hosts, as the functions read them. Passports: [`crate::passport`]; hosts: [`crate::host`].
 //!
 //! The command writes these records (import, `passports add`); the functions only read them. A definition travels as
 //! one JSON document in the `doc` attribute of its item, so that a field can be added without a migration: every
@@ -153,34 +153,7 @@ pub struct NamedApi {
     pub token_slot: String,
 }
 
-/// A space of callers somebody vouches for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Host {
-    /// The host's id; defaults to the id of the widget that brought it.
-    pub id: String,
-    /// How callers of this host are verified.
-    #[serde(flatten)]
-    pub kind: HostKind,
-    /// When set, only callers of these organisations are accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organisations: Option<Vec<String>>,
-    /// False accepts caller JWTs without `exp`. On unless the operator turns it off.
-    #[serde(default = "yes")]
-    pub require_exp: bool,
-}
-
-/// How callers of a host are verified.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum HostKind {
-    /// Happeo widget JWTs: HS256 with the widget's shared secret.
-    Happeo,
-}
-
-fn yes() -> bool {
-    true
-}
-
+pub use crate::host::{ClaimPath, Host, HostKind, OidcClaims, OidcHost};
 pub use crate::passport::{
     AnswerMatch, ClientAuthentication, Credential, Inject, Passport, PinnedField, PinnedKind,
     Profile, RefreshRotation, RevocationStyle, Slot, TokenExchange,

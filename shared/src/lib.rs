@@ -5,13 +5,14 @@
 //!
 //! | room | kind | for |
 //! |---|---|---|
-//! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
+//! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`custody`] | edge | Lambda invokes of the custodian |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
+//! | [`issuers`] | edge | OpenID Connect issuers: their keys, through [`egress`] |
 //! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
 //! | [`caller`], [`http`], [`problem`] | | who calls; what they are answered |
 
@@ -32,10 +33,13 @@ pub mod egress;
 pub mod flow;
 pub mod foundation;
 pub mod grants;
+pub mod host;
 pub mod http;
+pub mod issuers;
 pub mod jwt;
 pub mod limits;
 pub mod log;
+pub mod one_time;
 pub mod owner;
 pub mod passport;
 pub mod problem;

@@ -256,6 +256,7 @@ impl From<caller::Error> for Problem {
             caller::Error::ClaimMissing(claim) => {
                 Self::new(Code::CallerUnauthenticated, detail).field(claim)
             }
+            caller::Error::UsedUp => Self::new(Code::CallerUnauthenticated, detail).field("jti"),
             caller::Error::OrganisationNotListed => {
                 Self::new(Code::CallerForbidden, detail).field("organisation.id")
             }

@@ -15,6 +15,7 @@
 //! | `CONNECTION#{passport}#{owner}`, `…#{slot}` | the hot row: sealed tokens, version, lease, health | custodian; connect marks disconnects; proxy `last_used` |
 //! | `DETAILS#{passport}#{owner}` | account, scopes, who connected: read by status pages only | custodian |
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
+//! | `JWT#{digest}` | a caller JWT that was used up | connect |
 //! | `FLOW#{id}` | one authorization in progress | connect, custodian |
 
 use std::collections::{BTreeMap, HashMap};

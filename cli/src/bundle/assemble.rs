@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
+use consulate_core::definition::{NamedApi, OwnerMode, Widget};
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -118,12 +118,7 @@ pub(super) fn assemble(
         .into_iter()
         .map(|declared| with_settings(declared.api, &consulate.apis))
         .collect();
-    let host = consulate.host.map(|host| Host {
-        id: host.id.unwrap_or_else(|| widget_id.clone()),
-        kind: HostKind::Happeo,
-        organisations: host.organisations,
-        require_exp: host.require_exp,
-    });
+    let host = consulate.host.map(|host| host.of_widget(&widget_id));
     Some(Import {
         widget: Widget {
             id: widget?,

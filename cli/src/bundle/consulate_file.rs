@@ -8,7 +8,7 @@ use consulate_core::egress::LoopbackExceptions;
 use super::address::{self, Fault};
 use super::document::{Document, Object};
 use super::finding::{Findings, Place};
-use super::id::{ID_RULE, is_id};
+use super::host::{self, DeclaredHost};
 use super::passport_settings::{self, PassportSettings, one_of, strings};
 
 /// What the file says.
@@ -30,17 +30,6 @@ pub(super) struct ConsulateFile {
     pub apis: BTreeMap<String, ApiSettings>,
     /// By passport name.
     pub passports: BTreeMap<String, PassportSettings>,
-}
-
-/// The host, before its id takes the widget's.
-#[derive(Debug)]
-pub(super) struct DeclaredHost {
-    /// Its id, where one is given.
-    pub id: Option<String>,
-    /// Only these organisations.
-    pub organisations: Option<Vec<String>>,
-    /// Whether `exp` is required.
-    pub require_exp: bool,
 }
 
 /// What the file says about one authentication.
@@ -85,12 +74,11 @@ pub(super) fn read(
     let Some(root) = document.object(findings) else {
         return ConsulateFile::default();
     };
-    let organisations = strings(&root, "organisations", findings);
     let file = ConsulateFile {
         widget: root
             .string("widget", findings)
             .map(|widget| (widget, root.place("widget"))),
-        host: host(&root, organisations, findings),
+        host: host::read(&root, exceptions, findings),
         origins: addresses(&root, "origins", address::origin, findings),
         return_urls: addresses(&root, "return_urls", address::return_url, findings),
         admins: admins(&root, findings),
@@ -154,68 +142,6 @@ fn addresses(
         }
     }
     addresses
-}
-
-fn host(
-    root: &Object<'_>,
-    organisations: Option<Vec<String>>,
-    findings: &mut Findings,
-) -> Option<DeclaredHost> {
-    let Some(host) = root.object("host", findings) else {
-        if organisations.is_some() {
-            findings.error(
-                "organisations_without_host",
-                root.place("organisations"),
-                "organisations restricts a host, and the file declares none",
-                "Add \"host\": {\"type\": \"happeo\", \"id\": \"…\"}.",
-            );
-        }
-        return None;
-    };
-    let kind = host.required("type", findings);
-    let id = host.string("id", findings);
-    let own_organisations = strings(&host, "organisations", findings);
-    let require_exp = host.boolean("require_exp", findings).unwrap_or(true);
-    if let Some(kind) = kind.filter(|kind| kind != "happeo") {
-        findings.error(
-            "host_type_unsupported",
-            host.place("type"),
-            format!("the host type \"{kind}\" is not supported by this version"),
-            "Use \"happeo\".",
-        );
-        // What else it declares belongs to that type.
-        return None;
-    }
-    host.warn_unknown(&[], findings);
-    if let Some(id) = id.as_deref().filter(|id| !is_id(id)) {
-        findings.error(
-            "host_id_invalid",
-            host.place("id"),
-            format!("the host id \"{id}\" is not an id"),
-            ID_RULE,
-        );
-    }
-    if own_organisations.is_some() && organisations.is_some() {
-        findings.error(
-            "organisations_twice",
-            host.place("organisations"),
-            "organisations is declared both in the host and beside it",
-            "Keep one of the two.",
-        );
-    }
-    if !require_exp {
-        findings.warning(
-            "exp_not_required",
-            host.place("require_exp"),
-            "caller JWTs without an expiry are accepted: a leaked one works for ever",
-            "Leave require_exp out unless the host cannot set exp.",
-        );
-    }
-    Some(DeclaredHost {
-        id,
-        organisations: own_organisations.or(organisations),
-        require_exp,
-    })
 }
 
 fn admins(root: &Object<'_>, findings: &mut Findings) -> Vec<Admin> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use consulate_core::definition::{
-    Admin, Credential, Delivery, Host, Inject, OwnerMode, Passport, PinnedKind, TokenExchange,
-    Widget,
+    Admin, Credential, Delivery, Host, HostKind, Inject, OidcHost, OwnerMode, Passport, PinnedKind,
+    TokenExchange, Widget,
 };
 
 use super::Import;
@@ -241,11 +241,33 @@ fn or_none(text: Option<&str>) -> String {
 }
 
 fn show_host(host: Option<&Host>, widget: &Widget) -> String {
-    match host {
-        Some(host) if host.require_exp => format!("{} ({:?})", host.id, host.kind),
-        Some(host) => format!("{} ({:?}, exp not required)", host.id, host.kind),
-        None => or_none(widget.host.as_deref()),
-    }
+    let Some(host) = host else {
+        return or_none(widget.host.as_deref());
+    };
+    let mut said = vec![match &host.kind {
+        HostKind::Happeo => "happeo".to_owned(),
+        HostKind::Oidc(oidc) => show_oidc(oidc),
+    }];
+    said.extend((!host.require_exp).then(|| "exp not required".to_owned()));
+    said.extend(host.one_time_jwt.then(|| "one-time JWTs".to_owned()));
+    format!("{} ({})", host.id, said.join(", "))
+}
+
+fn show_oidc(oidc: &OidcHost) -> String {
+    let OidcHost {
+        issuer,
+        audience,
+        organisation,
+        claims,
+    } = oidc;
+    let organisation = match (organisation, &claims.organisation) {
+        (Some(fixed), _) => format!("always {fixed}"),
+        (None, path) => path.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
+    format!(
+        "oidc of {issuer} for {audience}; user {}, organisation {organisation}, email {}",
+        claims.user, claims.email
+    )
 }
 
 fn show_organisations(host: Option<&Host>) -> String {

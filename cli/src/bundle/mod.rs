@@ -25,6 +25,7 @@ mod difference;
 mod document;
 mod finding;
 mod folder;
+mod host;
 mod id;
 mod inherit;
 mod json;

@@ -106,8 +106,9 @@ fn mint(secrets: SecretsManager, clock: Clock) -> Mint {
             email: Some(format!("{user}@acme.example")),
             expires_in: JWT_LIFETIME,
         };
-        let (jwt, expires_at) = caller_jwt::sign(&SecretText::new(secret), &arguments, clock.now())
-            .map_err(|_| "The demo's host secret is not usable")?;
+        let (jwt, expires_at) =
+            caller_jwt::sign(&SecretText::new(secret), &arguments, false, clock.now())
+                .map_err(|_| "The demo's host secret is not usable")?;
         Ok((jwt, expires_at.rfc3339()))
     })
 }

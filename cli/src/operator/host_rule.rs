@@ -64,6 +64,7 @@ mod tests {
             kind: HostKind::Happeo,
             organisations: organisations.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
             require_exp: true,
+            one_time_jwt: false,
         }
     }
 

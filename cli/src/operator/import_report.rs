@@ -1,6 +1,6 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
-use consulate_core::definition::Passport;
+use consulate_core::definition::{HostKind, Passport};
 use consulate_core::table::ConnectionKey;
 use serde_json::{Value, json};
 
@@ -140,7 +140,8 @@ async fn missing_secrets(
     let store = SecretStore::of(target);
     let mut missing = Vec::new();
     let name = format!("widgets/{}", import.widget.id);
-    if import.host.is_some() && !store.is_set(&name).await? {
+    let signs = import.host.as_ref().map(|host| &host.kind) == Some(&HostKind::Happeo);
+    if signs && !store.is_set(&name).await? {
         missing.push(format!(
             "Give {{\"host_secrets\":[\"…\"]}} to `consulate secret set {name}`."
         ));

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::judge::{Verdict, WrongSlot, host_matches};
 pub use self::quirks::{
     AnswerMatch, Credential, CredentialField, Inject, PinnedField, PinnedKind, RevocationStyle,
-    SharedAccount, Slot, TokenExchange,
+    SharedAccount, Slot, ThrottleScope, TokenExchange,
 };
 
 /// One passport, as stored. Every optional field has a default; an unknown one is ignored.
@@ -151,6 +151,9 @@ pub struct Passport {
     /// A header that says when calls are welcome again, beside `Retry-After`: seconds, or an instant in epoch seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_reset_header: Option<String>,
+    /// What else is left alone then.
+    #[serde(default)]
+    pub throttle_scope: ThrottleScope,
     /// Query names only the provider or the proxy may set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved_params: Vec<String>,

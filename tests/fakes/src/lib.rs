@@ -15,6 +15,7 @@
 //! | [`event_source`] | the event source mapping that feeds a queue to a function |
 //! | [`eventbridge`] | EventBridge's PutEvents, with a log and faults |
 //! | [`schedule`] | the EventBridge rule that invokes a function every minute |
+//! | [`issuer`] | what an OpenID Connect issuer publishes: discovery document and key set, with a log and faults |
 //! | [`provider`] | an OAuth 2 authorization server and the API behind it |
 //! | [`simulators`] | the providers of the catalogue, each with its quirks |
 //!
@@ -31,6 +32,7 @@ pub mod dynamodb;
 pub mod event_source;
 pub mod eventbridge;
 pub mod gate;
+pub mod issuer;
 pub mod lambda;
 pub mod provider;
 pub mod schedule;

@@ -69,9 +69,8 @@ fn a_wrong_host_is_refused() {
     ] {
         Case::graph().with(CONSULATE, "/host", host).refused(code);
     }
-    let oidc = json!({"type": "oidc", "id": "acme", "issuer": "https://id.example", "audience": "x", "claims": {}});
     let finding = Case::graph()
-        .with(CONSULATE, "/host", oidc)
+        .with(CONSULATE, "/host", json!({"type": "saml", "id": "acme"}))
         .refused("host_type_unsupported");
     assert!(finding.line.is_some());
 }

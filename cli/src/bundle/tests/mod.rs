@@ -16,6 +16,7 @@ mod documented;
 mod examples;
 mod fixtures;
 mod hostile;
+mod hosts;
 mod inheritance;
 mod linting;
 mod named_apis;

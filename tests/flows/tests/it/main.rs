@@ -14,6 +14,7 @@ mod callers;
 mod calling;
 mod canaries;
 mod connecting;
+mod hosts;
 mod importing;
 mod journey;
 mod lambda_events;

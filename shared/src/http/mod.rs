@@ -1,6 +1,8 @@
 //! What every HTTP function does around its handlers: request id, CORS, security headers, the problem document, the one
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
+mod routes;
+
 use std::time::Instant;
 
 use axum::Router;
@@ -19,6 +21,8 @@ use crate::definitions::Definitions;
 use crate::log::{self, Fields, Level};
 use crate::problem::{Code, Problem};
 use crate::random;
+
+pub use self::routes::{Route, Routes};
 
 /// A longer request body is refused.
 pub const BODY_LIMIT: usize = 256 * 1024;

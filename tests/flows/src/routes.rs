@@ -1,0 +1,102 @@
+//! Every route there is, in one table: what it asks, and of whom. Tests put one question to all of them, and one test fails
+//! when a function has a route that is not here. A new route is one line.
+
+use http::Method;
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The function it belongs to, by the name of its folder.
+    pub function: &'static str,
+    /// Its method.
+    pub method: &'static str,
+    /// Its path with parameters.
+    pub path: &'static str,
+    /// Who may ask.
+    pub asked: Asked,
+}
+
+/// Who a route answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    /// A caller of the widget: requests to try, path and body, behind `/v1/widgets/{widget}/`.
+    ByCallers(&'static [(&'static str, &'static str)]),
+    /// Whoever asks; why that gives nobody anything of somebody's.
+    ByAnybody(&'static str),
+}
+
+use Asked::{ByAnybody, ByCallers};
+
+const fn row(
+    function: &'static str,
+    method: &'static str,
+    path: &'static str,
+    asked: Asked,
+) -> Row {
+    Row {
+        function,
+        method,
+        path,
+        asked,
+    }
+}
+
+const TICKET: &str = "bound to the caller who asked for the ticket: tests/it/attacks/handshake.rs";
+const STATE: &str = "bound to the browser that began the flow: tests/it/attacks/callback.rs";
+const NOTHING: &str = "holds nothing of anybody's";
+
+/// What callers try stands on the widget of [`crate::own`]: `acme-header` is each user's own, `acme-shared` the organisation's.
+#[rustfmt::skip]
+pub const ROUTES: &[Row] = &[
+    row("connect", "GET", "/v1/health", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/widgets/{widget}/connections", ByCallers(&[("connections", "")])),
+    row("connect", "GET", "/v1/widgets/{widget}/connections/{auth_key}", ByCallers(&[("connections/acme-header", ""), ("connections/acme-shared", "")])),
+    row("connect", "PUT", "/v1/widgets/{widget}/connections/{auth_key}", ByCallers(&[("connections/acme-header", r#"{"api_key":"a-key-nobody-accepts"}"#), ("connections/acme-shared", r#"{"api_key":"a-key-nobody-accepts"}"#)])),
+    row("connect", "DELETE", "/v1/widgets/{widget}/connections/{auth_key}", ByCallers(&[("connections/acme-header", ""), ("connections/acme-shared", "")])),
+    row("connect", "POST", "/v1/widgets/{widget}/connections/{auth_key}/connect", ByCallers(&[("connections/acme-consent/connect", "{}"), ("connections/acme-header/connect", "{}")])),
+    row("connect", "POST", "/v1/widgets/{widget}/connections/{auth_key}/complete", ByCallers(&[("connections/acme-consent/complete", r#"{"completion":"flow.secret"}"#)])),
+    row("connect", "GET", "/v1/connect/{ticket}", ByAnybody(TICKET)),
+    row("connect", "POST", "/v1/connect/{ticket}", ByAnybody(TICKET)),
+    row("connect", "HEAD", "/v1/connect/{ticket}", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/connect/assets/{file}", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/callback/{passport}", ByAnybody(STATE)),
+    row("connect", "HEAD", "/v1/callback/{passport}", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/connected", ByAnybody(NOTHING)),
+    row("proxy", "POST", "/v1/widgets/{widget}/apis/{name}", ByCallers(&[("apis/acme-header-echo", r#"{"params":{}}"#), ("apis/acme-shared-echo", r#"{"params":{}}"#)])),
+];
+
+/// One request a caller may try.
+#[derive(Clone, Copy, Debug)]
+pub struct Try {
+    /// The route's row.
+    pub row: &'static Row,
+    /// Path behind `/v1/widgets/{widget}/`.
+    pub path: &'static str,
+    /// Body.
+    pub body: &'static str,
+}
+
+impl Try {
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.row.method.parse().unwrap()
+    }
+
+    /// Whether it is a route of connect that changes something.
+    pub fn changes_connections(&self) -> bool {
+        self.row.function == "connect" && self.row.method != "GET"
+    }
+}
+
+/// Everything a caller can try.
+pub fn tries() -> impl Iterator<Item = Try> {
+    ROUTES.iter().flat_map(|row| {
+        let tries = match row.asked {
+            ByCallers(tries) => tries,
+            ByAnybody(_) => &[],
+        };
+        tries
+            .iter()
+            .map(move |(path, body)| Try { row, path, body })
+    })
+}
