@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A registered bundle: what a widget may call, and who may call through it.
 ///
@@ -41,6 +42,9 @@ pub struct Widget {
     /// The widget's `authenticatedApis[]`, in the bundle's order.
     #[serde(default)]
     pub apis: Vec<NamedApi>,
+    /// Its Qrvey security tokens, by template name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub qrvey: BTreeMap<String, QrveyTemplate>,
 }
 
 impl Widget {
@@ -141,7 +145,7 @@ pub struct NamedApi {
     pub headers: BTreeMap<String, String>,
     /// Static JSON body with placeholders in its strings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<serde_json::Value>,
+    pub body: Option<Value>,
     /// True where a repeated call does no harm although its method is not safe (RFC 9110 section 9.2.2).
     #[serde(default)]
     pub idempotent: bool,
@@ -151,6 +155,41 @@ pub struct NamedApi {
     /// The token slot whose token it takes; empty: the one the host of its URL belongs to, else the main one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token_slot: String,
+}
+
+/// What a Qrvey security token of one name is for: the request that asks Qrvey for it, with placeholders in its texts.
+///
+/// ```json
+/// {"domain":"https://acme.qrveyapp.com","path":"/devapi/v4/core/login/token","expires_in":"10m",
+///  "body":{"userid":"izfZIkc","appid":"59VShVtjM","clientid":"{user.email}"}}
+/// ```
+///
+/// Source: Qrvey, "Embedding Widgets Using a Security Token" and "Record-Level Security".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QrveyTemplate {
+    /// Origin of the Qrvey instance: where the API key goes, and what the widget is told as `domain`.
+    pub domain: String,
+    /// Path of the endpoint on it; begins with `/`.
+    #[serde(default = "qrvey_path")]
+    pub path: String,
+    /// Lifetime asked for, as a span text: `10m`. Always sent.
+    pub expires_in: String,
+    /// The other fields of the request's body, by the names of [`crate::qrvey::FIELDS`].
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// Fields of the body beside these, sent as they are named.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+    /// How another Qrvey version spells a field: `userid` as `userId`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// What a caller may choose, by param: these values and no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Vec<String>>,
+}
+
+fn qrvey_path() -> String {
+    crate::qrvey::TOKEN_PATH.to_owned()
 }
 
 /// A space of callers somebody vouches for.

@@ -5,7 +5,7 @@
 //!
 //! | room | kind | for |
 //! |---|---|---|
-//! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
+//! | [`definition`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
 //! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
@@ -39,6 +39,7 @@ pub mod log;
 pub mod owner;
 pub mod passport;
 pub mod problem;
+pub mod qrvey;
 pub mod queue;
 pub mod random;
 pub mod schedule;

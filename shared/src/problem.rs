@@ -27,6 +27,7 @@ pub enum Code {
     WidgetUnknown,
     ApiUnknown,
     AuthenticationUnknown,
+    TemplateUnknown,
     MethodNotAllowed,
     TicketSpent,
     CompletionSpent,
@@ -36,6 +37,8 @@ pub enum Code {
     AuthenticationRequired,
     RateLimited,
     UpstreamUnreachable,
+    UpstreamRefused,
+    UpstreamMalformed,
     RefreshBusy,
     Unavailable,
     UpstreamTimeout,
@@ -53,14 +56,17 @@ impl Code {
             Self::NotFound
             | Self::WidgetUnknown
             | Self::ApiUnknown
-            | Self::AuthenticationUnknown => StatusCode::NOT_FOUND,
+            | Self::AuthenticationUnknown
+            | Self::TemplateUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TicketSpent | Self::CompletionSpent => StatusCode::GONE,
             Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestInvalid | Self::ParamsInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::AuthenticationRequired => StatusCode::FAILED_DEPENDENCY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamUnreachable | Self::UpstreamRefused | Self::UpstreamMalformed => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::RefreshBusy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -77,6 +83,7 @@ impl Code {
             Self::WidgetUnknown => "The widget is unknown",
             Self::ApiUnknown => "The widget has no API of that name",
             Self::AuthenticationUnknown => "The widget has no authentication of that key",
+            Self::TemplateUnknown => "The widget has no Qrvey template of that name",
             Self::MethodNotAllowed => "This address does not take that method",
             Self::TicketSpent => "The connect link was used or has expired",
             Self::CompletionSpent => "The completion was used or has expired",
@@ -86,6 +93,8 @@ impl Code {
             Self::AuthenticationRequired => "An account has to be connected",
             Self::RateLimited => "Too many requests",
             Self::UpstreamUnreachable => "The API cannot be reached",
+            Self::UpstreamRefused => "The API refused the request",
+            Self::UpstreamMalformed => "The API's answer cannot be understood",
             Self::RefreshBusy => "The access token is being renewed",
             Self::Unavailable => "Temporarily unavailable",
             Self::UpstreamTimeout => "The API did not answer in time",
@@ -98,6 +107,7 @@ impl Code {
             self,
             Self::RateLimited
                 | Self::UpstreamUnreachable
+                | Self::UpstreamMalformed
                 | Self::RefreshBusy
                 | Self::Unavailable
                 | Self::UpstreamTimeout

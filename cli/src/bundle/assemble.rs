@@ -106,6 +106,7 @@ pub(super) fn assemble(
         .collect();
     let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
     warn_gaps(&consulate, &authentications, findings);
+    judge_look_ups(&consulate, findings);
 
     let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(bundle) = bundle {
@@ -117,6 +118,10 @@ pub(super) fn assemble(
         .apis
         .into_iter()
         .map(|declared| with_settings(declared.api, &consulate.apis))
+        .collect();
+    let templates = consulate.qrvey.into_iter();
+    let qrvey = templates
+        .map(|(name, declared)| (name, declared.template))
         .collect();
     let host = consulate.host.map(|host| Host {
         id: host.id.unwrap_or_else(|| widget_id.clone()),
@@ -134,6 +139,7 @@ pub(super) fn assemble(
             admins: consulate.admins,
             authentications,
             apis,
+            qrvey,
         },
         host,
         passports,
@@ -290,6 +296,22 @@ fn warn_gaps(
             ),
             "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
         );
+    }
+}
+
+/// What a security token lets see must not be what a user could have written.
+fn judge_look_ups(consulate: &ConsulateFile, findings: &mut Findings) {
+    for (name, declared) in &consulate.qrvey {
+        if declared.has_settings {
+            findings.error(
+                "qrvey_settings_unavailable",
+                declared.place.clone(),
+                format!(
+                    "the Qrvey template \"{name}\" looks settings up, which this version cannot"
+                ),
+                "Write the values out, or take them from the caller.",
+            );
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::document::{Document, Object};
 use super::finding::{Findings, Place};
 use super::id::{ID_RULE, is_id};
 use super::passport_settings::{self, PassportSettings, one_of, strings};
+use super::qrvey::{self, DeclaredTemplate};
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub(super) struct ConsulateFile {
     pub apis: BTreeMap<String, ApiSettings>,
     /// By passport name.
     pub passports: BTreeMap<String, PassportSettings>,
+    /// Qrvey templates, by name.
+    pub qrvey: BTreeMap<String, DeclaredTemplate>,
 }
 
 /// The host, before its id takes the widget's.
@@ -99,8 +102,9 @@ pub(super) fn read(
         passports: entries(&root, "passports", findings, |entry, place, findings| {
             passport_settings::read(entry, place, exceptions, findings)
         }),
+        qrvey: qrvey::read(&root, exceptions, findings),
     };
-    for key in ["qrvey", "settings"] {
+    for key in ["settings"] {
         if root.object(key, findings).is_none() {
             continue;
         }

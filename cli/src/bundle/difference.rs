@@ -7,7 +7,7 @@ use consulate_core::definition::{
     Widget,
 };
 
-use super::Import;
+use super::{Import, qrvey_difference};
 
 /// What an earlier import left.
 #[derive(Clone, Debug)]
@@ -105,6 +105,9 @@ pub fn differences(old: &Stored, new: &Import) -> Vec<String> {
         if let Some(before) = old.passports.iter().find(|before| before.id == after.id) {
             passport_differences(before, after, &mut changed);
         }
+    }
+    for (name, before) in &old.widget.qrvey {
+        qrvey_difference::differences(name, before, new.widget.qrvey.get(name), &mut changed);
     }
     lines
 }

@@ -16,6 +16,7 @@
 //! | [`eventbridge`] | EventBridge's PutEvents, with a log and faults |
 //! | [`schedule`] | the EventBridge rule that invokes a function every minute |
 //! | [`provider`] | an OAuth 2 authorization server and the API behind it |
+//! | [`qrvey`] | a Qrvey instance: security tokens, and a widget that shows what one lets it see |
 //! | [`simulators`] | the providers of the catalogue, each with its quirks |
 //!
 //! Nothing here may depend on a function crate or on `consulate-core`.
@@ -33,6 +34,7 @@ pub mod eventbridge;
 pub mod gate;
 pub mod lambda;
 pub mod provider;
+pub mod qrvey;
 pub mod schedule;
 pub mod secrets_manager;
 pub mod serve;

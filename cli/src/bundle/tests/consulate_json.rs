@@ -168,25 +168,18 @@ fn browser_delivery_is_refused_for_an_organisations_connection() {
 #[test]
 fn parts_of_later_versions_are_accepted_and_named() {
     let import = Case::graph()
-        .with(
-            CONSULATE,
-            "/qrvey",
-            json!({"sales": {"domain": "https://acme.qrveyapp.com"}}),
-        )
         .with(CONSULATE, "/settings", json!({"user": true}))
         .accepted();
-    assert_eq!(
-        codes(&import)
-            .iter()
-            .filter(|code| **code == "field_unused")
-            .count(),
-        2
-    );
+    let unused = codes(&import)
+        .iter()
+        .filter(|code| **code == "field_unused")
+        .count();
+    assert_eq!(unused, 1);
     assert!(!codes(&import).contains(&"field_unknown"));
     assert!(import.findings.iter().any(|finding| {
         finding
             .message
-            .contains("$.qrvey is not used by this version")
+            .contains("$.settings is not used by this version")
     }));
 }
 
