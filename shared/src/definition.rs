@@ -41,6 +41,9 @@ pub struct Widget {
     /// The widget's `authenticatedApis[]`, in the bundle's order.
     #[serde(default)]
     pub apis: Vec<NamedApi>,
+    /// The private settings it may keep.
+    #[serde(default)]
+    pub settings: SettingsPolicy,
 }
 
 impl Widget {
@@ -76,6 +79,36 @@ pub struct Admin {
     /// The user's e-mail, compared without case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+}
+
+/// The private settings a widget may keep; none unless its operator says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsPolicy {
+    /// Whether each caller may keep settings of their own.
+    #[serde(default)]
+    pub user: bool,
+    /// Whether there are settings of the organisation, and for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<OrganisationSettings>,
+}
+
+/// Who of an organisation may do what with its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrganisationSettings {
+    /// Administrators write, every member reads.
+    Admins,
+    /// Administrators write and read; of others only a function may look things up here.
+    AdminsOnly,
+    /// Every member writes and reads.
+    Members,
+}
+
+impl OrganisationSettings {
+    /// Whether what is written here is an administrator's word.
+    pub fn is_written_by_admins(self) -> bool {
+        matches!(self, Self::Admins | Self::AdminsOnly)
+    }
 }
 
 /// An entry of a widget's `authentications[]`.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
+use consulate_core::definition::{
+    Host, HostKind, NamedApi, OrganisationSettings, OwnerMode, Widget,
+};
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -134,6 +136,7 @@ pub(super) fn assemble(
             admins: consulate.admins,
             authentications,
             apis,
+            settings: consulate.settings,
         },
         host,
         passports,
@@ -289,6 +292,17 @@ fn warn_gaps(
                 shared.auth_key
             ),
             "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
+        );
+    }
+    let settings = consulate.settings.organisation;
+    if settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        && consulate.admins.is_empty()
+    {
+        findings.warning(
+            "settings_admins_missing",
+            place(),
+            "the organisation's settings are written by administrators, and there is none",
+            "Add \"admins\", or say \"organisation\": \"members\" under settings, in consulate.json.",
         );
     }
 }
