@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
+
 /// A registered bundle: what a widget may call, and who may call through it.
 ///
 /// ```json
@@ -45,6 +47,9 @@ pub struct Widget {
     /// Its Qrvey security tokens, by template name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qrvey: BTreeMap<String, QrveyTemplate>,
+    /// The private settings it may keep.
+    #[serde(default)]
+    pub settings: SettingsPolicy,
 }
 
 impl Widget {
@@ -80,6 +85,55 @@ pub struct Admin {
     /// The user's e-mail, compared without case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+}
+
+/// The private settings a widget may keep; none unless its operator says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsPolicy {
+    /// Whether each caller may keep settings of their own.
+    #[serde(default)]
+    pub user: bool,
+    /// Whether there are settings of the organisation, and for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<OrganisationSettings>,
+    /// Until when every member could write the organisation's settings, where that was once so: seconds since the epoch. What
+    /// was written until then may be anybody's, whatever the policy is now. Import keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members_until: Option<i64>,
+}
+
+impl SettingsPolicy {
+    /// Functions see a changed policy up to a minute late, and a request under way takes half of one.
+    const SEEN_WITHIN_SECONDS: i64 = 120;
+
+    /// Whether what was put into the organisation's settings at `updated_at` is an administrator's word.
+    pub fn is_an_admins_word(&self, updated_at: Timestamp) -> bool {
+        let is_over = |until: i64| {
+            updated_at > Timestamp::from_seconds(until.saturating_add(Self::SEEN_WITHIN_SECONDS))
+        };
+        self.organisation
+            .is_some_and(OrganisationSettings::is_written_by_admins)
+            && self.members_until.is_none_or(is_over)
+    }
+}
+
+/// Who of an organisation may do what with its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrganisationSettings {
+    /// Administrators write, every member reads.
+    Admins,
+    /// Administrators write and read; of others only a function may look things up here.
+    AdminsOnly,
+    /// Every member writes and reads.
+    Members,
+}
+
+impl OrganisationSettings {
+    /// Whether what is written here is an administrator's word.
+    pub fn is_written_by_admins(self) -> bool {
+        matches!(self, Self::Admins | Self::AdminsOnly)
+    }
 }
 
 /// An entry of a widget's `authentications[]`.

@@ -9,6 +9,7 @@
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
 //! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
+//! | [`settings`] | edge | private settings of widgets: the table, through the vault |
 //! | [`custody`] | edge | Lambda invokes of the custodian |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
@@ -46,6 +47,7 @@ pub mod schedule;
 pub mod seal;
 pub mod secret;
 pub mod secrets;
+pub mod settings;
 pub mod subjects;
 pub mod table;
 pub mod template;

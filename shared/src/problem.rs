@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::random::NoEntropy;
-use crate::{caller, custody, log, secrets, table};
+use crate::{caller, custody, log, secrets, settings, table, vault};
 
 /// The stable codes, each with one status. Widgets switch on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -284,6 +284,25 @@ impl From<table::Error> for Problem {
             table::Error::Corrupt => {
                 Self::new(Code::Unavailable, "A stored record cannot be read.")
             }
+        }
+    }
+}
+
+impl From<settings::Error> for Problem {
+    fn from(error: settings::Error) -> Self {
+        match error {
+            settings::Error::Table(error) => error.into(),
+            settings::Error::Vault(vault::Error::Unavailable) => {
+                Self::new(Code::Unavailable, "The keyring of settings cannot be read.")
+                    .retry_after(2)
+            }
+            settings::Error::Vault(vault::Error::DoesNotOpen) => {
+                Self::new(Code::Unavailable, "A stored setting cannot be opened.")
+            }
+            settings::Error::CursorRefused => {
+                Self::new(Code::RequestInvalid, error.to_string()).field("cursor")
+            }
+            settings::Error::Busy => Self::new(Code::Unavailable, error.to_string()).retry_after(1),
         }
     }
 }

@@ -216,10 +216,11 @@ pub fn is_param(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(usable)
 }
 
-/// Whether this can be the key of a setting in a placeholder.
+/// Whether this is the key of a setting ([`crate::settings::SettingKey`] has the rule).
 fn is_setting_key(key: &str) -> bool {
-    let usable = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (1..=128).contains(&key.len()) && key.bytes().all(usable)
+    let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let first = key.bytes().next().unwrap_or_default();
+    key.len() <= 128 && first.is_ascii_alphanumeric() && key.bytes().all(usable)
 }
 
 #[cfg(test)]

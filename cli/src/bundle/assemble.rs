@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
+use consulate_core::definition::{
+    Host, HostKind, NamedApi, OrganisationSettings, OwnerMode, Widget,
+};
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -140,6 +142,7 @@ pub(super) fn assemble(
             authentications,
             apis,
             qrvey,
+            settings: consulate.settings,
         },
         host,
         passports,
@@ -297,19 +300,33 @@ fn warn_gaps(
             "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
         );
     }
+    let settings = consulate.settings.organisation;
+    if settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        && consulate.admins.is_empty()
+    {
+        findings.warning(
+            "settings_admins_missing",
+            place(),
+            "the organisation's settings are written by administrators, and there is none",
+            "Add \"admins\", or say \"organisation\": \"members\" under settings, in consulate.json.",
+        );
+    }
 }
 
 /// What a security token lets see must not be what a user could have written.
 fn judge_look_ups(consulate: &ConsulateFile, findings: &mut Findings) {
     for (name, declared) in &consulate.qrvey {
-        if declared.has_settings {
+        let settings = consulate.settings.organisation;
+        if declared.has_settings
+            && !settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        {
             findings.error(
-                "qrvey_settings_unavailable",
+                "qrvey_settings_by_users",
                 declared.place.clone(),
                 format!(
-                    "the Qrvey template \"{name}\" looks settings up, which this version cannot"
+                    "the Qrvey template \"{name}\" looks settings up that administrators alone do not write"
                 ),
-                "Write the values out, or take them from the caller.",
+                "Add \"settings\": {\"organisation\": \"admins\"} (or \"admins_only\") to consulate.json.",
             );
         }
     }

@@ -51,7 +51,7 @@ use consulate_core::definition::{Host, Passport, Widget};
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::secret::SecretText;
 
-pub use difference::{Stored, differences, keep_bindings};
+pub use difference::{Stored, differences, keep_bindings, keep_members_until};
 pub use finding::{Finding, Severity};
 pub use id::{ID_RULE, is_id};
 pub use lint::lint;

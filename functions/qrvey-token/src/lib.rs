@@ -1,13 +1,14 @@
 //! Qrvey security tokens: a widget names a template, the template is filled in for the verified caller, Qrvey is asked with
 //! the API key, and the browser gets the short-lived token. It opens no connection and never sees a provider's tokens.
 //!
-//! One request: `params` reads what the caller chose, `render` fills the template in and refuses what would show too much,
-//! `held` serves what was minted for the very same request, `endpoint` asks Qrvey, `mint` puts them together.
+//! One request: `params` reads what the caller chose, `look_up` reads the settings the template names, `render` fills it in and refuses what
+//! would show too much, `held` serves what was minted for the very same request, `endpoint` asks Qrvey, `mint` puts them together.
 //!
 //! Source: Qrvey, "Embedding Widgets Using a Security Token".
 
 mod endpoint;
 mod held;
+mod look_up;
 mod mint;
 mod params;
 pub mod render;
@@ -24,6 +25,7 @@ use consulate_core::definitions::Definitions;
 use consulate_core::egress::Egress;
 use consulate_core::foundation::Foundation;
 use consulate_core::secrets::Secrets;
+use consulate_core::settings::Settings;
 
 use crate::held::Held;
 
@@ -33,6 +35,7 @@ pub struct State {
     callers: Callers,
     definitions: Definitions,
     secrets: Secrets,
+    settings: Settings,
     egress: Egress,
     held: Held,
     welcome_again: WelcomeAgain,
@@ -49,6 +52,11 @@ impl State {
             callers: foundation.callers(),
             definitions: foundation.definitions.clone(),
             secrets: foundation.secrets.clone(),
+            settings: Settings::new(
+                foundation.aws.dynamodb(),
+                &foundation.config.table,
+                foundation.secrets.clone(),
+            ),
             egress: Egress::upstream(foundation.tls.clone(), foundation.leniency.loopback.clone()),
             held: Held::default(),
             welcome_again: WelcomeAgain::default(),

@@ -1,6 +1,6 @@
 //! `POST /v1/widgets/{widget}/qrvey/{name}`: one security token, from the template's name to the answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::{self, Error};
 use crate::held::Minted;
 use crate::render::{self, Refusal, Rendered, Sources};
-use crate::{State, params};
+use crate::{State, look_up, params};
 
 /// What the widget's configuration is made of. Qrvey's widgets read either spelling of the token, by their age.
 #[derive(Serialize)]
@@ -79,7 +79,7 @@ async fn answer(
     })?;
     log.add("template", name);
     let chosen = params::read(body, template)?;
-    let settings = BTreeMap::new();
+    let settings = look_up::settings(&state.settings, template, caller).await?;
     let sources = Sources {
         caller: CallerValues {
             user_id: &caller.caller.user,

@@ -8,3 +8,4 @@ mod faults;
 mod golden;
 mod identity;
 mod importing;
+mod look_ups;
