@@ -5,10 +5,11 @@
 //!
 //! | room | kind | for |
 //! |---|---|---|
-//! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
+//! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
 //! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
+//! | [`settings`] | edge | private settings of widgets: the table, through the vault |
 //! | [`custody`] | edge | Lambda invokes of the custodian |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
@@ -43,12 +44,14 @@ pub mod one_time;
 pub mod owner;
 pub mod passport;
 pub mod problem;
+pub mod qrvey;
 pub mod queue;
 pub mod random;
 pub mod schedule;
 pub mod seal;
 pub mod secret;
 pub mod secrets;
+pub mod settings;
 pub mod subjects;
 pub mod table;
 pub mod template;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::random::NoEntropy;
-use crate::{caller, custody, log, secrets, table};
+use crate::{caller, custody, log, secrets, settings, table, vault};
 
 /// The stable codes, each with one status. Widgets switch on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,7 @@ pub enum Code {
     WidgetUnknown,
     ApiUnknown,
     AuthenticationUnknown,
+    TemplateUnknown,
     MethodNotAllowed,
     TicketSpent,
     CompletionSpent,
@@ -36,6 +37,8 @@ pub enum Code {
     AuthenticationRequired,
     RateLimited,
     UpstreamUnreachable,
+    UpstreamRefused,
+    UpstreamMalformed,
     RefreshBusy,
     Unavailable,
     UpstreamTimeout,
@@ -53,14 +56,17 @@ impl Code {
             Self::NotFound
             | Self::WidgetUnknown
             | Self::ApiUnknown
-            | Self::AuthenticationUnknown => StatusCode::NOT_FOUND,
+            | Self::AuthenticationUnknown
+            | Self::TemplateUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TicketSpent | Self::CompletionSpent => StatusCode::GONE,
             Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestInvalid | Self::ParamsInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::AuthenticationRequired => StatusCode::FAILED_DEPENDENCY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamUnreachable | Self::UpstreamRefused | Self::UpstreamMalformed => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::RefreshBusy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -77,6 +83,7 @@ impl Code {
             Self::WidgetUnknown => "The widget is unknown",
             Self::ApiUnknown => "The widget has no API of that name",
             Self::AuthenticationUnknown => "The widget has no authentication of that key",
+            Self::TemplateUnknown => "The widget has no Qrvey template of that name",
             Self::MethodNotAllowed => "This address does not take that method",
             Self::TicketSpent => "The connect link was used or has expired",
             Self::CompletionSpent => "The completion was used or has expired",
@@ -86,6 +93,8 @@ impl Code {
             Self::AuthenticationRequired => "An account has to be connected",
             Self::RateLimited => "Too many requests",
             Self::UpstreamUnreachable => "The API cannot be reached",
+            Self::UpstreamRefused => "The API refused the request",
+            Self::UpstreamMalformed => "The API's answer cannot be understood",
             Self::RefreshBusy => "The access token is being renewed",
             Self::Unavailable => "Temporarily unavailable",
             Self::UpstreamTimeout => "The API did not answer in time",
@@ -98,6 +107,7 @@ impl Code {
             self,
             Self::RateLimited
                 | Self::UpstreamUnreachable
+                | Self::UpstreamMalformed
                 | Self::RefreshBusy
                 | Self::Unavailable
                 | Self::UpstreamTimeout
@@ -275,6 +285,25 @@ impl From<table::Error> for Problem {
             table::Error::Corrupt => {
                 Self::new(Code::Unavailable, "A stored record cannot be read.")
             }
+        }
+    }
+}
+
+impl From<settings::Error> for Problem {
+    fn from(error: settings::Error) -> Self {
+        match error {
+            settings::Error::Table(error) => error.into(),
+            settings::Error::Vault(vault::Error::Unavailable) => {
+                Self::new(Code::Unavailable, "The keyring of settings cannot be read.")
+                    .retry_after(2)
+            }
+            settings::Error::Vault(vault::Error::DoesNotOpen) => {
+                Self::new(Code::Unavailable, "A stored setting cannot be opened.")
+            }
+            settings::Error::CursorRefused => {
+                Self::new(Code::RequestInvalid, error.to_string()).field("cursor")
+            }
+            settings::Error::Busy => Self::new(Code::Unavailable, error.to_string()).retry_after(1),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{NamedApi, OwnerMode, Widget};
+use consulate_core::definition::{NamedApi, OrganisationSettings, OwnerMode, Widget};
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -106,6 +106,7 @@ pub(super) fn assemble(
         .collect();
     let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
     warn_gaps(&consulate, &authentications, findings);
+    judge_look_ups(&consulate, findings);
 
     let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(bundle) = bundle {
@@ -118,6 +119,10 @@ pub(super) fn assemble(
         .into_iter()
         .map(|declared| with_settings(declared.api, &consulate.apis))
         .collect();
+    let templates = consulate.qrvey.into_iter();
+    let qrvey = templates
+        .map(|(name, declared)| (name, declared.template))
+        .collect();
     let host = consulate.host.map(|host| host.of_widget(&widget_id));
     Some(Import {
         widget: Widget {
@@ -129,6 +134,8 @@ pub(super) fn assemble(
             admins: consulate.admins,
             authentications,
             apis,
+            qrvey,
+            settings: consulate.settings,
         },
         host,
         passports,
@@ -285,6 +292,36 @@ fn warn_gaps(
             ),
             "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
         );
+    }
+    let settings = consulate.settings.organisation;
+    if settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        && consulate.admins.is_empty()
+    {
+        findings.warning(
+            "settings_admins_missing",
+            place(),
+            "the organisation's settings are written by administrators, and there is none",
+            "Add \"admins\", or say \"organisation\": \"members\" under settings, in consulate.json.",
+        );
+    }
+}
+
+/// What a security token lets see must not be what a user could have written.
+fn judge_look_ups(consulate: &ConsulateFile, findings: &mut Findings) {
+    for (name, declared) in &consulate.qrvey {
+        let settings = consulate.settings.organisation;
+        if declared.has_settings
+            && !settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        {
+            findings.error(
+                "qrvey_settings_by_users",
+                declared.place.clone(),
+                format!(
+                    "the Qrvey template \"{name}\" looks settings up that administrators alone do not write"
+                ),
+                "Add \"settings\": {\"organisation\": \"admins\"} (or \"admins_only\") to consulate.json.",
+            );
+        }
     }
 }
 

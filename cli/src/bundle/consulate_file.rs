@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use consulate_core::definition::{Admin, Delivery, OwnerMode};
+use consulate_core::definition::{
+    Admin, Delivery, OrganisationSettings, OwnerMode, SettingsPolicy,
+};
 use consulate_core::egress::LoopbackExceptions;
+use serde_json::Value;
 
 use super::address::{self, Fault};
 use super::document::{Document, Object};
 use super::finding::{Findings, Place};
 use super::host::{self, DeclaredHost};
 use super::passport_settings::{self, PassportSettings, one_of, strings};
+use super::qrvey::{self, DeclaredTemplate};
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -30,6 +34,10 @@ pub(super) struct ConsulateFile {
     pub apis: BTreeMap<String, ApiSettings>,
     /// By passport name.
     pub passports: BTreeMap<String, PassportSettings>,
+    /// Qrvey templates, by name.
+    pub qrvey: BTreeMap<String, DeclaredTemplate>,
+    /// The private settings the widget may keep.
+    pub settings: SettingsPolicy,
 }
 
 /// What the file says about one authentication.
@@ -62,6 +70,11 @@ const OWNERS: [(&str, OwnerMode); 2] = [
     ("user", OwnerMode::User),
     ("organisation", OwnerMode::Organisation),
 ];
+const ORGANISATION_SETTINGS: [(&str, OrganisationSettings); 3] = [
+    ("admins", OrganisationSettings::Admins),
+    ("admins_only", OrganisationSettings::AdminsOnly),
+    ("members", OrganisationSettings::Members),
+];
 const DELIVERIES: [(&str, Delivery); 2] =
     [("server", Delivery::Server), ("browser", Delivery::Browser)];
 
@@ -87,18 +100,12 @@ pub(super) fn read(
         passports: entries(&root, "passports", findings, |entry, place, findings| {
             passport_settings::read(entry, place, exceptions, findings)
         }),
+        qrvey: qrvey::read(&root, exceptions, findings),
+        settings: root
+            .object("settings", findings)
+            .map(|settings| settings_policy(&settings, findings))
+            .unwrap_or_default(),
     };
-    for key in ["qrvey", "settings"] {
-        if root.object(key, findings).is_none() {
-            continue;
-        }
-        findings.warning(
-            "field_unused",
-            root.place(key),
-            format!("{} is not used by this version", root.path_of(key)),
-            "Nothing to do; what it declares is not there yet.",
-        );
-    }
     root.warn_unknown(&["$schema"], findings);
     file
 }
@@ -186,6 +193,22 @@ fn authentication(
     };
     entry.warn_unknown(&[], findings);
     settings
+}
+
+/// `{"user": true, "organisation": "admins"}`; what is left out is not kept.
+fn settings_policy(settings: &Object<'_>, findings: &mut Findings) -> SettingsPolicy {
+    let none = settings.value("organisation").and_then(Value::as_bool) == Some(false);
+    let policy = SettingsPolicy {
+        user: settings.boolean("user", findings).unwrap_or_default(),
+        organisation: match none {
+            true => None,
+            false => one_of(settings, "organisation", &ORGANISATION_SETTINGS, findings),
+        },
+        // What an earlier import left is not the file's to say.
+        members_until: None,
+    };
+    settings.warn_unknown(&[], findings);
+    policy
 }
 
 fn api(entry: &Object<'_>, place: Place, findings: &mut Findings) -> ApiSettings {

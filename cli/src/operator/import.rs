@@ -38,6 +38,7 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
     let stored = seen.stored();
     if let Some(stored) = &stored {
         bundle::keep_bindings(stored, &mut import);
+        bundle::keep_members_until(stored, &mut import, target.clock.now());
     }
     let bound = match bound_passports(&records, &import).await? {
         Ok(bound) => bound,

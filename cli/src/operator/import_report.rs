@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::connections::id_of;
 use super::records::Record;
 use super::report::{self, Report};
+use super::secret_shape::is_api_key_for;
 use super::secret_store::SecretStore;
 use super::target::Target;
 use crate::bundle::Import;
@@ -75,6 +76,12 @@ pub(super) async fn done(
             passport.name,
             target.redirect_uri(&passport.id),
             hosts(passport),
+        ));
+    }
+    for (name, template) in &import.widget.qrvey {
+        text.push_str(&format!(
+            "\n\nQrvey template {name}\n  API key goes to           {}",
+            template.domain
         ));
     }
     section(&mut text, "Notes:", &import.notes);
@@ -153,6 +160,19 @@ async fn missing_secrets(
                 "Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."
             ));
         }
+    }
+    for (template, record) in &import.widget.qrvey {
+        let name = format!("qrvey/{}/{template}", import.widget.id);
+        let remark = match store.get(&name).await? {
+            None => ".",
+            Some(stored) if !is_api_key_for(&stored, &record.domain) => {
+                ": it was set for another domain, and is not used for this one."
+            }
+            Some(_) => continue,
+        };
+        missing.push(format!(
+            "Give {{\"api_key\":\"…\"}} to `consulate secret set {name}`{remark}"
+        ));
     }
     Ok(missing)
 }

@@ -66,15 +66,20 @@ impl WidgetCaller {
     pub fn may_change(&self, mode: OwnerMode) -> bool {
         match mode {
             OwnerMode::User => true,
-            OwnerMode::Organisation => self.widget.admins.iter().any(|admin| {
-                let by_user = admin.user.as_ref() == Some(&self.caller.user);
-                let by_email = match (&admin.email, &self.caller.email) {
-                    (Some(admin), Some(caller)) => admin.eq_ignore_ascii_case(caller),
-                    _ => false,
-                };
-                admin.organisation == self.caller.organisation && (by_user || by_email)
-            }),
+            OwnerMode::Organisation => self.is_admin(),
         }
+    }
+
+    /// Whether this caller is one of the widget's administrators, of their own organisation.
+    pub fn is_admin(&self) -> bool {
+        self.widget.admins.iter().any(|admin| {
+            let by_user = admin.user.as_ref() == Some(&self.caller.user);
+            let by_email = match (&admin.email, &self.caller.email) {
+                (Some(admin), Some(caller)) => admin.eq_ignore_ascii_case(caller),
+                _ => false,
+            };
+            admin.organisation == self.caller.organisation && (by_user || by_email)
+        })
     }
 }
 

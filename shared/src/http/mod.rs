@@ -277,6 +277,22 @@ impl JsonObject {
     }
 }
 
+impl JsonObject {
+    /// The object of the member `name`; `None` when absent or null.
+    ///
+    /// # Errors
+    /// 422 when it is not an object.
+    pub fn object(&self, name: &str) -> Result<Option<&serde_json::Map<String, Value>>, Problem> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(members)),
+            Some(_) => {
+                Err(Problem::new(Code::RequestInvalid, "The member must be an object.").field(name))
+            }
+        }
+    }
+}
+
 /// A JSON answer.
 pub fn json(status: StatusCode, document: &impl serde::Serialize) -> Response {
     match serde_json::to_vec(document) {

@@ -22,6 +22,7 @@ mod linting;
 mod named_apis;
 mod packing;
 mod passport_files;
+mod qrvey;
 mod schemas;
 mod settings;
 mod spellings;

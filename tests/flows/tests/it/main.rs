@@ -21,6 +21,7 @@ mod lambda_events;
 mod params;
 mod providers;
 mod proxy;
+mod qrvey;
 mod quirks;
 mod renewal;
 mod typed;
