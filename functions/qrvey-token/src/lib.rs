@@ -18,12 +18,12 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::post;
 use consulate_core::caller::Callers;
 use consulate_core::clock::{Clock, Timestamp};
 use consulate_core::definitions::Definitions;
 use consulate_core::egress::Egress;
 use consulate_core::foundation::Foundation;
+use consulate_core::http::Routes;
 use consulate_core::secrets::Secrets;
 use consulate_core::settings::Settings;
 
@@ -72,10 +72,13 @@ impl FromRef<State> for Callers {
 }
 
 /// The function's routes.
+pub fn routes() -> Routes<State> {
+    Routes::new().post("/v1/widgets/{widget}/qrvey/{name}", mint::mint)
+}
+
+/// The same, with the edge around them.
 pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
-    let routes = Router::new()
-        .route("/v1/widgets/{widget}/qrvey/{name}", post(mint::mint))
-        .with_state(state);
-    consulate_core::http::edge(routes, "qrvey-token", definitions)
+    let router = routes().with_state(state);
+    consulate_core::http::edge(router, "qrvey-token", definitions)
 }

@@ -62,6 +62,7 @@ pub const ROUTES: &[Row] = &[
     row("connect", "GET", "/v1/callback/{passport}", ByAnybody(STATE)),
     row("connect", "HEAD", "/v1/callback/{passport}", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/connected", ByAnybody(NOTHING)),
+    row("qrvey-token", "POST", "/v1/widgets/{widget}/qrvey/{name}", ByCallers(&[("qrvey/sales", "{}")])),
     row("proxy", "POST", "/v1/widgets/{widget}/apis/{name}", ByCallers(&[("apis/acme-header-echo", r#"{"params":{}}"#), ("apis/acme-shared-echo", r#"{"params":{}}"#)])),
 ];
 

@@ -6,8 +6,8 @@ use consulate_flows::wire::Answer;
 use http::Method;
 use serde_json::json;
 
-/// Every route of connect and proxy that acts for a caller, behind `/v1/widgets/notes/`.
-const WIDGET_ROUTES: [(Method, &str); 7] = [
+/// Every route that acts for a caller, behind `/v1/widgets/notes/`.
+const WIDGET_ROUTES: [(Method, &str); 8] = [
     (Method::GET, "connections"),
     (Method::GET, "connections/mine"),
     (Method::PUT, "connections/mine"),
@@ -15,6 +15,7 @@ const WIDGET_ROUTES: [(Method, &str); 7] = [
     (Method::POST, "connections/mine/connect"),
     (Method::POST, "connections/mine/complete"),
     (Method::POST, "apis/whoAmI"),
+    (Method::POST, "qrvey/sales"),
 ];
 
 /// Calls a route with these values of `Authorization`.
