@@ -108,6 +108,29 @@ mod tests {
     }
 
     #[test]
+    fn another_issuer_or_audience_is_another_definition() {
+        let issuer = |audience: &str| -> Host {
+            serde_json::from_value(serde_json::json!({
+                "id": "acme", "type": "oidc", "issuer": "https://id.example.com", "audience": audience, "organisation": "o1",
+                "claims": {"user": ["sub"], "email": ["email"]},
+            }))
+            .unwrap()
+        };
+        let joining = |declared: &Host, stored: &Host| {
+            judge(&Standing {
+                declared,
+                stored: Some(stored),
+                is_own: false,
+                others: &["files".to_owned()],
+                join: true,
+            })
+        };
+        assert_eq!(joining(&issuer("a"), &issuer("a")), Ok(None));
+        assert!(joining(&issuer("b"), &issuer("a")).is_err());
+        assert!(joining(&host(None), &issuer("a")).is_err());
+    }
+
+    #[test]
     fn changing_a_shared_host_names_whom_it_concerns() {
         let other = host(Some(&["o1"]));
         assert_eq!(judged(Some(&other), true, &[], false), Ok(None));

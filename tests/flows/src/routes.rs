@@ -83,6 +83,14 @@ impl Try {
         self.row.method.parse().unwrap()
     }
 
+    /// The path on another widget, whose one authentication is `auth_key`.
+    pub fn path_on(&self, auth_key: &str) -> String {
+        let here = ["acme-header", "acme-shared", "acme-consent"];
+        here.iter().fold(self.path.to_owned(), |path, known| {
+            path.replace(known, auth_key)
+        })
+    }
+
     /// Whether it is a route of connect that changes something.
     pub fn changes_connections(&self) -> bool {
         self.row.function == "connect" && self.row.method != "GET"
