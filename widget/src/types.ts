@@ -172,9 +172,9 @@ export interface Settings {
   list(scope: SettingsScope, options?: Abortable & { cursor?: string }): Promise<SettingsPage>;
 }
 
-/** A page of keys. */
+/** A page of settings. */
 export interface SettingsPage {
-  settings: { key: string; etag: string | null }[];
+  settings: { key: string; value: Json; etag: string; updated_at: string }[];
   next: string | null;
 }
 
