@@ -13,7 +13,8 @@
 //!
 //! Beside the walk: `typed.rs` takes credentials that are typed rather than consented to, `status.rs` says how things
 //! stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
-//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep.
+//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep,
+//! `client.rs` the script that widgets load.
 //!
 //! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
 
@@ -21,6 +22,7 @@ mod assets;
 mod authorize;
 mod begin;
 mod callback;
+mod client;
 mod complete;
 mod cookies;
 mod disconnect;
@@ -91,6 +93,8 @@ pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
     let routes = Router::new()
         .route("/v1/health", get(health))
+        .route("/v1/consulate.js", get(client::module))
+        .route("/v1/consulate.classic.js", get(client::classic))
         .route("/v1/widgets/{widget}/connections", get(status::list))
         .route(
             "/v1/widgets/{widget}/connections/{auth_key}",
