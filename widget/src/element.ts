@@ -38,6 +38,7 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
     #connection: Connection | undefined;
     /** What goes on: a text's name, or nothing. */
     #doing = "";
+    #turn = {};
     #error: ConsulateError | undefined;
     #blocked: Extract<ConnectProgress, { step: "blocked" }> | undefined;
     #attempt: AbortController | undefined;
@@ -90,11 +91,12 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
 
     attributeChangedCallback(): void {
       this.#connection = undefined;
+      this.#attempt?.abort();
       if (this.isConnected) void this.refresh();
     }
 
     refresh(): Promise<void> {
-      return this.#do("loading");
+      return this.#do(this.#connection ? "" : "loading");
     }
 
     get #key(): string {
@@ -107,7 +109,6 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
 
     /** No `await` before `connect`: the window has to open in the click. */
     #connectNow(): Promise<void> {
-      const { signal } = (this.#attempt = new AbortController());
       const returnTo = this.getAttribute("return-to");
       const onProgress = (progress: ConnectProgress) => {
         this.#blocked = progress.step === "blocked" ? progress : undefined;
@@ -115,12 +116,16 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
         this.#render();
       };
       const mode = this.getAttribute("mode") === "redirect" ? "redirect" : "popup";
-      return this.#do("opening", () => consulate.connect(this.#key, { mode, signal, onProgress, ...(returnTo && { returnTo }) }));
+      return this.#do("opening", () => {
+        const { signal } = (this.#attempt = new AbortController());
+        return consulate.connect(this.#key, { mode, signal, onProgress, ...(returnTo && { returnTo }) });
+      });
     }
 
-    /** Does `what`, shows `doing` meanwhile, and how things stand afterwards. */
+    /** Does `what` unless something goes on, shows `doing` meanwhile, and how things stand afterwards. */
     async #do(doing: string, what?: () => Promise<unknown>): Promise<void> {
-      const key = this.#key;
+      if (this.#attempt || this.#doing === "disconnecting") return;
+      const turn = (this.#turn = {});
       this.#doing = doing;
       this.#error = undefined;
       const working = what?.();
@@ -131,11 +136,13 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
         this.#fail(error as Error);
       }
       try {
-        const connection = await consulate.connection(key);
-        if (key === this.#key) this.#connection = connection;
+        const connection = await consulate.connection(this.#key);
+        if (turn === this.#turn) this.#connection = connection;
       } catch (error) {
         this.#fail(error as Error);
       }
+      // Only looking is overtaken.
+      if (turn !== this.#turn) return;
       this.#doing = "";
       this.#blocked = this.#attempt = undefined;
       this.#render();
@@ -154,14 +161,13 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
 
     #render(): void {
       const connection = this.#connection;
-      const doing = this.#doing;
       const error = this.#error;
       const name = connection?.label || this.#key;
       const status = connection?.status;
       const lacks = status === "connected" && connection!.apis.some((api) => api.status === "missing_scopes");
       const again = lacks || status === "needs_reauthorisation";
       const typed = connection?.credential && status !== "connected";
-      const idle = connection && (!doing || doing === "loading");
+      const free = connection && !this.#attempt;
       const say = (node: HTMLElement, text?: string | false) => {
         const words = text ? text.replace("{name}", name) : "";
         // Only what is new: a live region speaks with every change.
@@ -172,13 +178,13 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
 
       this.#box.ariaLabel = name;
       say(this.#account, connection?.account?.name ?? connection?.account?.email ?? name);
-      say(this.#status, words[(!idle && doing) || (typed ? "typed" : lacks ? "missing_scopes" : (status ?? ""))]);
+      say(this.#status, words[this.#doing || (typed ? "typed" : lacks ? "missing_scopes" : (status ?? ""))]);
       say(this.#alert, error && (words[error.code] ?? error.message));
       say(this.#link, this.#blocked && words["link"]);
       this.#link.href = this.#blocked?.url ?? "";
-      say(this.#connect, idle && !typed && (again || status !== "connected") && words[again ? "reconnect" : "connect"]);
+      say(this.#connect, free && !typed && (again || status !== "connected") && words[again ? "reconnect" : "connect"]);
       say(this.#cancel, this.#attempt && words["cancel"]);
-      say(this.#disconnect, idle && (again || status === "connected") && words["disconnect"]);
+      say(this.#disconnect, free && (again || status === "connected") && words["disconnect"]);
       // A button that goes takes the focus along: hand it to the next one.
       if (focused?.hidden) this.#shadow.querySelector<HTMLElement>("a:not([hidden]),button:not([hidden])")?.focus();
     }

@@ -85,10 +85,24 @@ mod tests {
 
     #[test]
     fn a_version_is_known_by_its_tag_however_it_is_listed() {
-        for value in ["\"abc\"", "W/\"abc\"", "\"x\", \"abc\"", "\"x\",W/\"abc\"", "*"] {
+        for value in [
+            "\"abc\"",
+            "W/\"abc\"",
+            "\"x\", \"abc\"",
+            "\"x\",W/\"abc\"",
+            "*",
+        ] {
             assert!(known(value), "{value}");
         }
-        for value in ["abc", "\"ab\"", "\"abcd\"", "", "\"x\", \"y\"", "\"abc", "w/\"abc\""] {
+        for value in [
+            "abc",
+            "\"ab\"",
+            "\"abcd\"",
+            "",
+            "\"x\", \"y\"",
+            "\"abc",
+            "w/\"abc\"",
+        ] {
             assert!(!known(value), "{value}");
         }
     }
