@@ -50,15 +50,15 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
     readonly #connect = make("button", "connect");
     readonly #cancel = make("button", "cancel");
     readonly #disconnect = make("button", "disconnect");
-    readonly #alert = make("p", "error", "alert");
+    readonly #alert = make("span", "error", "alert");
     readonly #box = make("div", "box", "group");
     readonly #shadow = this.attachShadow({ mode: "open" });
 
     constructor() {
       super();
       const text = make("span", "text");
-      text.append(this.#account, this.#status);
-      this.#box.append(text, this.#link, this.#connect, this.#cancel, this.#disconnect, this.#alert);
+      text.append(this.#account, this.#status, this.#alert);
+      this.#box.append(text, this.#link, this.#connect, this.#cancel, this.#disconnect);
       this.#shadow.adoptedStyleSheets = [sheet];
       this.#shadow.append(this.#box);
       this.#link.target = "_blank";

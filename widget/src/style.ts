@@ -10,7 +10,7 @@ export const STYLE = `
 [part=box] { display: flex; flex-wrap: wrap; align-items: center; gap: .5em .8em; }
 [part=text] { display: grid; flex: 1; overflow-wrap: anywhere; }
 [part=account] { font-weight: 600; }
-[part=error] { flex-basis: 100%; margin: 0; color: var(--consulate-danger, light-dark(#a4262c, #ff9a9a)); }
+[part=error] { color: var(--consulate-danger, light-dark(#a4262c, #ff9a9a)); }
 a, button {
   padding: .6em 1.2em; border: 1px solid var(--a); border-radius: var(--consulate-radius, 2em);
   background: none; color: inherit; font: inherit; text-decoration: none; cursor: pointer;
