@@ -13,7 +13,8 @@
 //!
 //! Beside the walk: `typed.rs` takes credentials that are typed rather than consented to, `status.rs` says how things
 //! stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
-//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep.
+//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep,
+//! `client.rs` the script that widgets load.
 //!
 //! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
 
@@ -21,6 +22,7 @@ mod assets;
 mod authorize;
 mod begin;
 mod callback;
+mod client;
 mod complete;
 mod cookies;
 mod disconnect;
@@ -93,6 +95,8 @@ pub fn routes() -> Routes<State> {
     const CALLBACK: &str = "/v1/callback/{passport}";
     Routes::new()
         .get("/v1/health", health)
+        .get("/v1/consulate.js", client::module)
+        .get("/v1/consulate.classic.js", client::classic)
         .get("/v1/widgets/{widget}/connections", status::list)
         .get(CONNECTION, status::one)
         .put(CONNECTION, typed::put)

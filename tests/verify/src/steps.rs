@@ -117,6 +117,12 @@ pub const STEPS: &[Step] = &[
         run: |room| Outcome::one(node_syntax(room)),
     },
     Step {
+        name: "widget",
+        about: "the browser client: tsc, types, node --test on widget/tests (size, built files)",
+        needs: &[Tool::WidgetPackages],
+        run: widget,
+    },
+    Step {
         name: "deny",
         about: "cargo deny check bans licenses sources",
         needs: &[Tool::CargoDeny],
@@ -299,10 +305,27 @@ fn node_syntax(room: &Room) -> Finished {
     all
 }
 
+/// Compiles the browser client's sources and type tests, then runs its tests: on the built files as they are checked in, of which one
+/// test says whether they are what the sources build.
+fn widget(room: &Room) -> Outcome {
+    room.fresh_log("widget");
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--prefix", "widget", "check"]);
+    let checked = room.run("widget", npm);
+    if !checked.success {
+        return Outcome::one(checked);
+    }
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=tap"])
+        .args(tests_in(room, "widget/tests"));
+    let finished = room.run("widget", node);
+    Outcome::suites(tally::node_tests(&finished.output), finished)
+}
+
 /// Runs the browser tests; a folder without any counts nothing.
 fn browser(room: &Room) -> Outcome {
     room.fresh_log("browser");
-    let tests = browser_tests(room);
+    let tests = tests_in(room, "tests/browser");
     if tests.is_empty() {
         return Outcome {
             tally: Tally::default(),
@@ -325,9 +348,9 @@ fn browser(room: &Room) -> Outcome {
     Outcome::suites(tally::node_tests(&finished.output), finished)
 }
 
-/// `tests/browser/*.test.mjs`, by name.
-fn browser_tests(room: &Room) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(room.root().join("tests/browser"))
+/// `*.test.mjs` of a folder, by name.
+fn tests_in(room: &Room, folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(room.root().join(folder))
         .into_iter()
         .flatten()
         .flatten();

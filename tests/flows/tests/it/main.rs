@@ -13,6 +13,7 @@ mod attacks;
 mod callers;
 mod calling;
 mod canaries;
+mod client;
 mod connecting;
 mod hosts;
 mod importing;
