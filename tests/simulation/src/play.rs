@@ -252,10 +252,8 @@ impl Cast {
                 .tally
                 .add("messages delivered", ids.len() as u64);
             // Another region's instance hands a message back; in the end its own mapping has it.
-            let instance = match self.world.lock().calm {
-                true => 0,
-                false => self.any_instance(),
-            };
+            let calm = self.world.lock().calm;
+            let instance = if calm { 0 } else { self.any_instance() };
             let fate = self.fate();
             let handling = self.invoke(instance, queue::event(&messages), fate);
             let world = self.world.clone();

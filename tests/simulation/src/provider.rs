@@ -10,6 +10,8 @@ pub(crate) struct Family {
     pub alive: bool,
     /// The answer that brought the live refresh token.
     pub newest: usize,
+    /// When a token call about it was last sent, milliseconds after the start.
+    pub sent_at: Option<u64>,
     /// It was given back.
     pub revoked: bool,
     /// The answer whose spent token was presented again, and by which invocation, where that ended the family.
@@ -117,6 +119,7 @@ impl Provider {
                     single_use,
                     alive: true,
                     newest: 0,
+                    sent_at: None,
                     revoked: false,
                     reused: None,
                     in_flight: Vec::new(),

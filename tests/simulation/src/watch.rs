@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use crate::mutants;
 use crate::provider::Said;
 use crate::stage::{TABLE, TOKEN_URL};
-use crate::world::{Asked, Invocation, World};
+use crate::world::{Asked, Inner, Invocation, World};
+
+/// A write is applied so long after it was sent at most, milliseconds.
+const LONGEST_ON_THE_WAY: u64 = 30_000;
 
 /// What is watched of a connection's row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +23,8 @@ pub(crate) struct Row {
     pub receipt: String,
     pub lease: Option<String>,
     pub attempt: Option<i64>,
+    /// When that attempt was claimed, milliseconds after the start.
+    pub claimed_at: u64,
     /// The answers its tokens came in.
     pub access: Option<usize>,
     pub refresh: Option<usize>,
@@ -100,12 +105,18 @@ impl World {
         if row.grant != old.grant && !old.grant.is_empty() {
             row.former.push(old.grant.clone());
         }
+        let now = self.now();
+        row.claimed_at = if row.attempt == old.attempt {
+            old.claimed_at
+        } else {
+            now
+        };
         let mut inner = self.lock();
+        let left = inner.left_behind(&old, &row);
         for answer in [row.access, row.refresh].into_iter().flatten() {
             inner.provider.answers[answer].stored = true;
         }
         inner.rows.insert(pk.to_owned(), row.clone());
-        let now = self.now();
         inner.tell(now, &format!("#{invocation}"), || {
             format!(
                 "row {}: v{} {} {}{} lease {} attempt {:?} tokens of {:?}/{:?}",
@@ -121,7 +132,7 @@ impl World {
             )
         });
         drop(inner);
-        for wrong in wrongs(&old, &row) {
+        for wrong in wrongs(&old, &row).into_iter().chain(left) {
             self.broken(format!(
                 "{} after a write of #{invocation}: {wrong}",
                 short(pk)
@@ -152,6 +163,22 @@ impl World {
                 None
             }
         }
+    }
+}
+
+impl Inner {
+    /// A claim that is taken over although nothing was sent for it, and nobody died, froze or could not close it: a living
+    /// holder went away without giving it back.
+    fn left_behind(&self, old: &Row, new: &Row) -> Option<String> {
+        let (claimed, _) = old
+            .attempt
+            .zip(new.attempt.filter(|_| new.attempt != old.attempt))?;
+        let family = &self.provider.families[self.provider.answers[old.refresh?].family];
+        let sent = family.sent_at.is_some_and(|at| at >= old.claimed_at);
+        let since = old.claimed_at.saturating_sub(LONGEST_ON_THE_WAY);
+        let excused = self.troubles.iter().any(|at| *at >= since);
+        let left = family.single_use && !sent && !excused;
+        left.then(|| format!("the claim of epoch {claimed} was left behind by its living holder"))
     }
 }
 

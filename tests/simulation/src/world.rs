@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     pub queues: Queues,
     pub rows: BTreeMap<String, Row>,
     pub invocations: BTreeMap<u64, Invocation>,
+    /// When an invocation died, was frozen, or could not close its claim.
+    pub troubles: Vec<u64>,
     pub tally: Tally,
     pub broken: Vec<String>,
     pub lifetimes: Vec<u64>,
@@ -215,6 +217,9 @@ impl World {
             },
             _ => inner.draw(hop),
         };
+        if let Some(family) = asked.family {
+            inner.provider.families[family].sent_at = Some(now);
+        }
         if fault != Fault::Nothing {
             inner.tally.add(&fault_name(hop, fault), 1);
         }
@@ -269,6 +274,7 @@ impl World {
         let now = self.now();
         let mut inner = self.lock();
         inner.tally.add(&format!("invocations that {how}"), 1);
+        inner.troubles.push(now);
         if let Some(invocation) = inner.invocations.get_mut(&number) {
             invocation.dead = true;
         }
@@ -302,6 +308,7 @@ impl World {
         let now = self.now();
         let mut inner = self.lock();
         inner.tally.add("invocations frozen", 1);
+        inner.troubles.push(now);
         if let Some(invocation) = inner.invocations.get_mut(&number) {
             invocation.frozen = true;
         }
@@ -325,6 +332,12 @@ impl World {
             if line.contains_key(note) {
                 inner.tally.add(&format!("log: {note}"), 1);
             }
+        }
+        if ["left_open", "claim_left_open"]
+            .iter()
+            .any(|note| line.contains_key(*note))
+        {
+            inner.troubles.push(now);
         }
         if let Some(invocation) = number.and_then(|id: u64| inner.invocations.get_mut(&id)) {
             let keys = line.iter().map(|(name, value)| match value.as_str() {
@@ -359,6 +372,7 @@ impl Inner {
             queues: Queues::default(),
             rows: BTreeMap::new(),
             invocations: BTreeMap::new(),
+            troubles: Vec::new(),
             tally: Tally::default(),
             broken: Vec::new(),
             lifetimes,
