@@ -18,6 +18,7 @@ use crate::dial;
 use crate::egress::LoopbackExceptions;
 use crate::flow::Flows;
 use crate::secrets::Secrets;
+use crate::settings::Settings;
 
 /// What `consulate dev` allows that Lambda does not. `Default` allows nothing.
 #[derive(Clone, Debug)]
@@ -132,6 +133,12 @@ impl Foundation {
             self.secrets.clone(),
             self.clock.clone(),
         )
+    }
+
+    /// Private settings of widgets.
+    pub fn settings(&self) -> Settings {
+        let (table, secrets) = (&self.config.table, self.secrets.clone());
+        Settings::new(self.aws.dynamodb(), table, secrets)
     }
 
     /// Asks the custodian.

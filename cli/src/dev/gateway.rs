@@ -17,6 +17,7 @@ use tower_service::Service as _;
 pub(super) struct Functions {
     pub connect: Router,
     pub proxy: Router,
+    pub settings: Router,
 }
 
 /// Which function answers a path.
@@ -24,6 +25,7 @@ pub(super) struct Functions {
 enum Function {
     Connect,
     Proxy,
+    Settings,
 }
 
 /// The router of the public port. `demo`'s routes come first.
@@ -38,6 +40,7 @@ async fn dispatch(functions: Functions, request: Request) -> Response {
     let mut router = match function_of(request.uri().path()) {
         Some(Function::Connect) => functions.connect,
         Some(Function::Proxy) => functions.proxy,
+        Some(Function::Settings) => functions.settings,
         None => return Problem::new(Code::NotFound, "No route of this address.").into_response(),
     };
     match router.call(request).await {
@@ -56,6 +59,7 @@ fn function_of(path: &str) -> Option<Function> {
         (Some("apis"), ..) | (Some("connections"), Some(_), Some("access-token")) => {
             Function::Proxy
         }
+        (Some("settings"), ..) => Function::Settings,
         _ => Function::Connect,
     };
     Some(function)
@@ -109,6 +113,11 @@ mod tests {
             (
                 "/v1/widgets/w/connections/acme/access-token",
                 Some(Function::Proxy),
+            ),
+            ("/v1/widgets/w/settings/user", Some(Function::Settings)),
+            (
+                "/v1/widgets/w/settings/organisation/a.b",
+                Some(Function::Settings),
             ),
             ("/v1/widgets/w/connections", Some(Function::Connect)),
             ("/v1/widgets/w/connections/acme", Some(Function::Connect)),

@@ -13,10 +13,11 @@ use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 3] = [
+const FUNCTIONS: [&str; 4] = [
     "consulate-connect",
     "consulate-custodian",
     "consulate-proxy",
+    "consulate-settings",
 ];
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the

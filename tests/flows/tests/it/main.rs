@@ -22,4 +22,5 @@ mod providers;
 mod proxy;
 mod quirks;
 mod renewal;
+mod settings;
 mod typed;
