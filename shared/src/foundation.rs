@@ -20,6 +20,7 @@ use crate::flow::Flows;
 use crate::issuers::Issuers;
 use crate::one_time::OneTimeJwts;
 use crate::secrets::Secrets;
+use crate::settings::Settings;
 
 /// What `consulate dev` allows that Lambda does not. `Default` allows nothing.
 #[derive(Clone, Debug)]
@@ -138,6 +139,12 @@ impl Foundation {
             OneTimeJwts::new(self.aws.dynamodb(), &self.config.table),
             self.clock.clone(),
         )
+    }
+
+    /// Private settings of widgets.
+    pub fn settings(&self) -> Settings {
+        let (table, secrets) = (&self.config.table, self.secrets.clone());
+        Settings::new(self.aws.dynamodb(), table, secrets)
     }
 
     /// Asks the custodian.

@@ -21,6 +21,7 @@ pub enum Code {
     RequestMalformed,
     CallerUnauthenticated,
     CallerForbidden,
+    DeliveryRefused,
     HandshakeRefused,
     CompletionForbidden,
     NotFound,
@@ -28,9 +29,13 @@ pub enum Code {
     ApiUnknown,
     AuthenticationUnknown,
     TemplateUnknown,
+    SettingUnknown,
     MethodNotAllowed,
+    QuotaExceeded,
     TicketSpent,
     CompletionSpent,
+    PreconditionFailed,
+    ValueTooLarge,
     ResponseTooLarge,
     RequestInvalid,
     ParamsInvalid,
@@ -50,17 +55,21 @@ impl Code {
         match self {
             Self::RequestMalformed => StatusCode::BAD_REQUEST,
             Self::CallerUnauthenticated => StatusCode::UNAUTHORIZED,
-            Self::CallerForbidden | Self::HandshakeRefused | Self::CompletionForbidden => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CallerForbidden
+            | Self::DeliveryRefused
+            | Self::HandshakeRefused
+            | Self::CompletionForbidden => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::WidgetUnknown
             | Self::ApiUnknown
             | Self::AuthenticationUnknown
-            | Self::TemplateUnknown => StatusCode::NOT_FOUND,
+            | Self::TemplateUnknown
+            | Self::SettingUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TicketSpent | Self::CompletionSpent => StatusCode::GONE,
-            Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::QuotaExceeded => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::ValueTooLarge | Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestInvalid | Self::ParamsInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::AuthenticationRequired => StatusCode::FAILED_DEPENDENCY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -77,6 +86,7 @@ impl Code {
             Self::RequestMalformed => "The request cannot be read",
             Self::CallerUnauthenticated => "The caller is not authenticated",
             Self::CallerForbidden => "The caller may not do this",
+            Self::DeliveryRefused => "The access token is not handed to the browser",
             Self::HandshakeRefused => "The connect page was not confirmed by the person who asked",
             Self::CompletionForbidden => "The completion belongs to somebody else",
             Self::NotFound => "There is nothing here",
@@ -84,9 +94,13 @@ impl Code {
             Self::ApiUnknown => "The widget has no API of that name",
             Self::AuthenticationUnknown => "The widget has no authentication of that key",
             Self::TemplateUnknown => "The widget has no Qrvey template of that name",
+            Self::SettingUnknown => "There is no setting of that key",
             Self::MethodNotAllowed => "This address does not take that method",
             Self::TicketSpent => "The connect link was used or has expired",
             Self::CompletionSpent => "The completion was used or has expired",
+            Self::QuotaExceeded => "No more may be kept here",
+            Self::PreconditionFailed => "A precondition of the request does not hold",
+            Self::ValueTooLarge => "The value is too large",
             Self::ResponseTooLarge => "The API's answer is too large to pass on",
             Self::RequestInvalid => "A field of the request is not usable",
             Self::ParamsInvalid => "A param is not usable",

@@ -268,6 +268,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         connect: consulate_connect::router(consulate_connect::State::new(&foundation)),
         proxy: consulate_proxy::router(consulate_proxy::State::new(&foundation)),
         qrvey_token: consulate_qrvey_token::router(consulate_qrvey_token::State::new(&foundation)),
+        settings: consulate_settings::router(consulate_settings::State::new(&foundation)),
     };
     let router = gateway::router(functions, demo);
     let serve = |listener| serve_on(listener, router.clone());

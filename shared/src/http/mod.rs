@@ -140,9 +140,9 @@ impl Edge {
             ),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "authorization, content-type",
+                "authorization, content-type, if-match, if-none-match",
             ),
-            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after"),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "etag, retry-after"),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));

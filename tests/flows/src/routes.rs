@@ -64,6 +64,10 @@ pub const ROUTES: &[Row] = &[
     row("connect", "GET", "/v1/callback/{passport}", ByAnybody(STATE)),
     row("connect", "HEAD", "/v1/callback/{passport}", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/connected", ByAnybody(NOTHING)),
+    row("settings", "GET", "/v1/widgets/{widget}/settings/{scope}", ByCallers(&[("settings/user", ""), ("settings/organisation", "")])),
+    row("settings", "GET", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", ""), ("settings/organisation/theme", "")])),
+    row("settings", "PUT", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", r#"{"dark":true}"#), ("settings/organisation/theme", r#"{"dark":true}"#)])),
+    row("settings", "DELETE", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", ""), ("settings/organisation/theme", "")])),
     row("qrvey-token", "POST", "/v1/widgets/{widget}/qrvey/{name}", ByCallers(&[("qrvey/sales", "{}")])),
     row("proxy", "POST", "/v1/widgets/{widget}/apis/{name}", ByCallers(&[("apis/acme-header-echo", r#"{"params":{}}"#), ("apis/acme-shared-echo", r#"{"params":{}}"#)])),
 ];

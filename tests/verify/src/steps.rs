@@ -13,11 +13,12 @@ use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 4] = [
+const FUNCTIONS: [&str; 5] = [
     "consulate-connect",
     "consulate-custodian",
     "consulate-proxy",
     "consulate-qrvey-token",
+    "consulate-settings",
 ];
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the

@@ -25,4 +25,5 @@ mod proxy;
 mod qrvey;
 mod quirks;
 mod renewal;
+mod settings;
 mod typed;

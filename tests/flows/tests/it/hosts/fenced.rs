@@ -206,6 +206,7 @@ fn the_table_of_routes_is_whole() {
     let functions = [
         ("connect", consulate_connect::routes().listed().to_vec()),
         ("proxy", consulate_proxy::routes().listed().to_vec()),
+        ("settings", consulate_settings::routes().listed().to_vec()),
         (
             "qrvey-token",
             consulate_qrvey_token::routes().listed().to_vec(),
