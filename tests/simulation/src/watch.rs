@@ -177,7 +177,9 @@ impl Inner {
         let sent = family.sent_at.is_some_and(|at| at >= old.claimed_at);
         let since = old.claimed_at.saturating_sub(LONGEST_ON_THE_WAY);
         let excused = self.troubles.iter().any(|at| *at >= since);
-        let left = family.single_use && !sent && !excused;
+        // A question left open on purpose has given its lease back.
+        let held = old.lease.is_some();
+        let left = family.single_use && held && !sent && !excused;
         left.then(|| format!("the claim of epoch {claimed} was left behind by its living holder"))
     }
 }
