@@ -96,7 +96,10 @@ fn mask(document: &mut Value) {
         Value::Object(members) => {
             for (name, value) in members {
                 match name.as_str() {
-                    "request_id" | "connect_url" | "expires_at" | "at" if value.is_string() => {
+                    "request_id" | "connect_url" | "expires_at" | "connected_at" | "updated_at"
+                    | "at"
+                        if value.is_string() =>
+                    {
                         *value = json!("…")
                     }
                     _ => mask(value),
