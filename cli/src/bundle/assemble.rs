@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consulate_core::definition::{
-    Host, HostKind, NamedApi, OrganisationSettings, OwnerMode, Widget,
+    Authentication, Host, HostKind, NamedApi, OrganisationSettings, OwnerMode, Passport, Widget,
 };
+use consulate_core::passport::DeliveryRefused;
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -108,6 +109,9 @@ pub(super) fn assemble(
         .collect();
     let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
     warn_gaps(&consulate, &authentications, findings);
+    if let Some(bundle) = &bundle {
+        judge_delivery(&bundle.passport, &authentications, &consulate, findings);
+    }
 
     let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(bundle) = bundle {
@@ -145,6 +149,41 @@ pub(super) fn assemble(
         notes,
         findings: Vec::new(),
     })
+}
+
+/// What the widget's own passport says to handing out its access tokens.
+fn judge_delivery(
+    passport: &Passport,
+    authentications: &[Authentication],
+    consulate: &ConsulateFile,
+    findings: &mut Findings,
+) {
+    let bound = authentications
+        .iter()
+        .filter(|authentication| authentication.passport.as_ref() == Some(&passport.id));
+    for authentication in bound {
+        let key = &authentication.auth_key;
+        let settings = consulate.authentications.get(key);
+        let place =
+            || settings.map_or_else(|| Place::file(CONSULATE), |settings| settings.place.clone());
+        match passport.may_deliver(authentication) {
+            Err(why @ (DeliveryRefused::NotConsented | DeliveryRefused::RenewsItself)) => findings
+                .error(
+                    "delivery_refused",
+                    place(),
+                    format!("\"{key}\" is declared for browser delivery: {why}"),
+                    "Use \"delivery\": \"server\".",
+                ),
+            Err(DeliveryRefused::NotAllowed) => findings.warning(
+                "delivery_not_allowed",
+                place(),
+                format!("\"{key}\" is declared for browser delivery, which its passport does not allow"),
+                "Add \"browser_delivery\": true to the passport's entry under passports, or use \"delivery\": \"server\".",
+            ),
+            // Not declared, or refused already.
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 fn widget_id(
@@ -260,7 +299,7 @@ fn judge_passport_settings(
 
 fn warn_gaps(
     consulate: &ConsulateFile,
-    authentications: &[consulate_core::definition::Authentication],
+    authentications: &[Authentication],
     findings: &mut Findings,
 ) {
     let place = || Place::file(CONSULATE);

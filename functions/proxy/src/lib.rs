@@ -4,9 +4,12 @@
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
 //! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
 //! come back, `envelope`, `throttle` and `response_headers` shape what the widget sees.
+//!
+//! Beside it: `deliver` hands an access token to the widget itself, where that is declared and allowed.
 
 mod access_token;
 mod call;
+mod deliver;
 pub mod echo_guard;
 pub mod envelope;
 pub mod guards;
@@ -19,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::post;
+use axum::routing::{get, post};
 use consulate_core::caller::Callers;
 use consulate_core::clock::Clock;
 use consulate_core::definition::{NamedApi, Passport, Widget};
@@ -117,6 +120,10 @@ pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
     let routes = Router::new()
         .route("/v1/widgets/{widget}/apis/{name}", post(call::call))
+        .route(
+            "/v1/widgets/{widget}/connections/{auth_key}/access-token",
+            get(deliver::deliver),
+        )
         .with_state(state);
     consulate_core::http::edge(routes, "proxy", definitions)
 }
