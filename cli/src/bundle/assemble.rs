@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{NamedApi, OrganisationSettings, OwnerMode, Widget};
+use consulate_core::definition::{
+    Authentication, NamedApi, OrganisationSettings, OwnerMode, Passport, Widget,
+};
+use consulate_core::passport::DeliveryRefused;
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -107,6 +110,9 @@ pub(super) fn assemble(
     let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
     warn_gaps(&consulate, &authentications, findings);
     judge_look_ups(&consulate, findings);
+    if let Some(bundle) = &bundle {
+        judge_delivery(&bundle.passport, &authentications, &consulate, findings);
+    }
 
     let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(bundle) = bundle {
@@ -144,6 +150,41 @@ pub(super) fn assemble(
         notes,
         findings: Vec::new(),
     })
+}
+
+/// What the widget's own passport says to handing out its access tokens.
+fn judge_delivery(
+    passport: &Passport,
+    authentications: &[Authentication],
+    consulate: &ConsulateFile,
+    findings: &mut Findings,
+) {
+    let bound = authentications
+        .iter()
+        .filter(|authentication| authentication.passport.as_ref() == Some(&passport.id));
+    for authentication in bound {
+        let key = &authentication.auth_key;
+        let settings = consulate.authentications.get(key);
+        let place =
+            || settings.map_or_else(|| Place::file(CONSULATE), |settings| settings.place.clone());
+        match passport.may_deliver(authentication) {
+            Err(why @ (DeliveryRefused::NotConsented | DeliveryRefused::RenewsItself)) => findings
+                .error(
+                    "delivery_refused",
+                    place(),
+                    format!("\"{key}\" is declared for browser delivery: {why}"),
+                    "Use \"delivery\": \"server\".",
+                ),
+            Err(DeliveryRefused::NotAllowed) => findings.warning(
+                "delivery_not_allowed",
+                place(),
+                format!("\"{key}\" is declared for browser delivery, which its passport does not allow"),
+                "Add \"browser_delivery\": true to the passport's entry under passports, or use \"delivery\": \"server\".",
+            ),
+            // Not declared, or refused already.
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 fn widget_id(
@@ -259,7 +300,7 @@ fn judge_passport_settings(
 
 fn warn_gaps(
     consulate: &ConsulateFile,
-    authentications: &[consulate_core::definition::Authentication],
+    authentications: &[Authentication],
     findings: &mut Findings,
 ) {
     let place = || Place::file(CONSULATE);

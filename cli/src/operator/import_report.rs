@@ -1,6 +1,7 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
 use consulate_core::definition::{HostKind, Passport};
+use consulate_core::passport::DeliveryRefused;
 use consulate_core::table::ConnectionKey;
 use serde_json::{Value, json};
 
@@ -91,6 +92,10 @@ pub(super) async fn done(
     }
     let mut next = remarks.to_vec();
     next.extend(missing_secrets(target, import, &passports).await?);
+    next.extend(missing_permissions(
+        import,
+        bound.iter().map(|record| &record.definition),
+    ));
     section(&mut text, "Next:", &next);
 
     let shown: Vec<Value> = passports
@@ -136,6 +141,28 @@ fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
         "host_patterns": passport.host_patterns,
         "redirect_uri": target.redirect_uri(&passport.id),
     })
+}
+
+/// Browser delivery that a widget declares and an operator's passport does not allow. A bundled one's is a finding.
+fn missing_permissions<'p>(
+    import: &Import,
+    passports: impl Iterator<Item = &'p Passport>,
+) -> Vec<String> {
+    let mut missing = Vec::new();
+    for passport in passports {
+        let mut keys = import.widget.authentications.iter();
+        let refused = keys.find(|authentication| {
+            authentication.passport.as_ref() == Some(&passport.id)
+                && passport.may_deliver(authentication) == Err(DeliveryRefused::NotAllowed)
+        });
+        missing.extend(refused.map(|authentication| {
+            format!(
+                "\"{}\" is declared for browser delivery, which the passport {} does not allow: repeat its `consulate passports add` with --browser-delivery, or use \"delivery\": \"server\".",
+                authentication.auth_key, passport.id
+            )
+        }));
+    }
+    missing
 }
 
 /// The secrets without which nothing works.

@@ -152,7 +152,8 @@ async fn answer(
         })
 }
 
-async fn bound_passport(
+/// The passport an authentication is bound to; 424 `not_bound` until an operator binds one.
+pub(crate) async fn bound_passport(
     state: &State,
     widget: &str,
     authentication: &Authentication,
@@ -377,7 +378,8 @@ fn too_large() -> Problem {
     )
 }
 
-fn problem_of(
+/// What a caller is told where there is no usable access token.
+pub(crate) fn problem_of(
     error: access_token::Error,
     widget: &str,
     authentication: &Authentication,

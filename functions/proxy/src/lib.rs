@@ -4,9 +4,12 @@
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
 //! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
 //! come back, `envelope`, `throttle` and `response_headers` shape what the widget sees; `rests` leaves alone who asked for it.
+//!
+//! Beside it: `deliver` hands an access token to the widget itself, where that is declared and allowed.
 
 mod access_token;
 mod call;
+mod deliver;
 pub mod echo_guard;
 pub mod envelope;
 pub mod guards;
@@ -118,7 +121,12 @@ impl FromRef<State> for Callers {
 
 /// The proxy's routes.
 pub fn routes() -> Routes<State> {
-    Routes::new().post("/v1/widgets/{widget}/apis/{name}", call::call)
+    Routes::new()
+        .post("/v1/widgets/{widget}/apis/{name}", call::call)
+        .get(
+            "/v1/widgets/{widget}/connections/{auth_key}/access-token",
+            deliver::deliver,
+        )
 }
 
 /// The same, with the edge around them.

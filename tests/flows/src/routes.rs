@@ -69,6 +69,7 @@ pub const ROUTES: &[Row] = &[
     row("settings", "PUT", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", r#"{"dark":true}"#), ("settings/organisation/theme", r#"{"dark":true}"#)])),
     row("settings", "DELETE", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", ""), ("settings/organisation/theme", "")])),
     row("qrvey-token", "POST", "/v1/widgets/{widget}/qrvey/{name}", ByCallers(&[("qrvey/sales", "{}")])),
+    row("proxy", "GET", "/v1/widgets/{widget}/connections/{auth_key}/access-token", ByCallers(&[("connections/acme-consent/access-token", ""), ("connections/acme-header/access-token", "")])),
     row("proxy", "POST", "/v1/widgets/{widget}/apis/{name}", ByCallers(&[("apis/acme-header-echo", r#"{"params":{}}"#), ("apis/acme-shared-echo", r#"{"params":{}}"#)])),
 ];
 

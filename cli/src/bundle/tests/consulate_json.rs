@@ -164,6 +164,36 @@ fn browser_delivery_is_refused_for_an_organisations_connection() {
         .refused("delivery_refused");
 }
 
+/// Two words are needed; the bundle can say both, and neither hands out what must stay.
+#[test]
+fn browser_delivery_asks_the_bundled_passport() {
+    let key = import_of(&Case::my_saas());
+    let settings = json!({"owner": "user", "delivery": "browser"});
+    let declared = || {
+        Case::my_saas().with(
+            CONSULATE,
+            &format!("/authentications/{key}"),
+            settings.clone(),
+        )
+    };
+    let passport = |field: &str| format!("/passports/my-saas-connector/{field}");
+    declared().warned("delivery_not_allowed");
+    let allowed = declared().with(CONSULATE, &passport("browser_delivery"), json!(true));
+    assert!(!codes(&allowed.accepted()).contains(&"delivery_not_allowed"));
+    allowed
+        .with(
+            CONSULATE,
+            &passport("credential"),
+            json!("client_credentials"),
+        )
+        .refused("delivery_refused");
+}
+
+/// The key of the first authentication.
+fn import_of(case: &Case) -> String {
+    case.accepted().widget.authentications[0].auth_key.clone()
+}
+
 #[test]
 fn settings_are_kept_as_the_file_says_and_not_at_all_without_it() {
     let policy = |settings| {

@@ -423,3 +423,30 @@ async fn the_proxy_works_behind_api_gateway_in_both_payload_formats() {
         assert_eq!(reply.header("access-control-max-age"), "600");
     }
 }
+
+#[tokio::test]
+async fn settings_work_behind_api_gateway_in_both_payload_formats() {
+    let stack = super::settings::usual().await;
+    let router = consulate_settings::router(consulate_settings::State::new(&stack.dev.foundation));
+    for format in [Format::V2, Format::V1] {
+        let bearer = format!("Bearer {}", stack.jwt(&format!("{format:?}")));
+        let ask = async |method, name, value: &str, body| {
+            let request = Request {
+                method,
+                target: "/v1/widgets/notes/settings/user/a%2Eb",
+                headers: vec![("authorization", bearer.as_str()), (name, value)],
+                body,
+                ..Request::default()
+            };
+            send(&router, format, request).await
+        };
+        let made = ask("PUT", "if-none-match", "*", "[\"ü\"]")
+            .await
+            .expect(201);
+        let etag = made.header("etag");
+        let read = ask("GET", "if-match", &etag, "").await.expect(200);
+        assert_eq!(read.text(), "[\"ü\"]");
+        ask("GET", "if-none-match", &etag, "").await.expect(304);
+        ask("DELETE", "if-match", &etag, "").await.expect(204);
+    }
+}

@@ -27,7 +27,7 @@ async fn keeping(policy: Value) -> Stack {
 }
 
 /// Settings of users, and of organisations as usual.
-async fn usual() -> Stack {
+pub(crate) async fn usual() -> Stack {
     keeping(json!({"user": true, "organisation": "admins"})).await
 }
 
