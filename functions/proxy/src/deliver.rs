@@ -1,7 +1,7 @@
 //! `GET /v1/widgets/{widget}/connections/{auth_key}/access-token`: browser delivery. The widget gets a short-lived access
 //! token and its end, and asks again; what renews it never leaves the custodian.
 //!
-//! Only where the widget's definition and the passport both allow it ([`Passport::may_deliver`]). It is answered as JSON to
+//! Only where the widget's definition and the passport both allow it (`Passport::may_deliver`). It is answered as JSON to
 //! whoever shows a caller JWT, never as a cookie. The row is read each time: after a disconnect nothing is handed out any more.
 
 use std::collections::HashMap;
