@@ -13,9 +13,10 @@
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
-//! | [`caller`], [`http`], [`problem`] | | who calls; what they are answered |
+//! | [`caller`], [`http`], [`problem`], [`browser`] | | who calls; what they are answered |
 
 pub mod aws;
+pub mod browser;
 pub mod bus;
 pub mod caller;
 pub mod clock;
