@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
+use crate::acting::Person;
 use crate::clock::{Clock, Timestamp};
 use crate::definition::{Host, HostKind, OwnerMode, Widget};
 use crate::definitions::Definitions;
@@ -57,12 +58,15 @@ pub struct WidgetCaller {
     pub widget: Arc<Widget>,
     /// Who calls it.
     pub caller: Caller,
+    /// Whether an administrator acts in the caller's place, through the console.
+    in_place_of: bool,
 }
 
 impl WidgetCaller {
     /// Whether this caller may connect, replace or disconnect what belongs to `mode`.
     pub fn may_change(&self, mode: OwnerMode) -> bool {
         match mode {
+            _ if self.in_place_of => true,
             OwnerMode::User => true,
             OwnerMode::Organisation => self.widget.admins.iter().any(|admin| {
                 let by_user = admin.user.as_ref() == Some(&self.caller.user);
@@ -155,12 +159,56 @@ impl Callers {
         let caller = match host.kind {
             HostKind::Happeo => self.verify_happeo(&widget.id, &host, jwt).await?,
         };
-        if let Some(listed) = &host.organisations
-            && !listed.contains(&caller.organisation)
-        {
-            return Err(Error::OrganisationNotListed);
+        accepted(&host, &caller)?;
+        Ok(WidgetCaller {
+            widget,
+            caller,
+            in_place_of: false,
+        })
+    }
+
+    /// Somebody whom an administrator acts for. Nothing is verified here: for what comes by IAM invoke from the console,
+    /// never for what comes from an address.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::ClaimMissing`] names the part of `person` that is not one.
+    pub async fn in_place_of(
+        &self,
+        widget_id: &str,
+        person: &Person,
+    ) -> Result<WidgetCaller, Error> {
+        let (widget, host) = self.under(widget_id).await?;
+        let is_id = |text: &str| !text.is_empty() && text.len() <= ID_LIMIT;
+        if !is_id(&person.organisation) {
+            return Err(Error::ClaimMissing("organisation.id"));
         }
-        Ok(WidgetCaller { widget, caller })
+        if !is_id(&person.user) {
+            return Err(Error::ClaimMissing("user.id"));
+        }
+        let caller = Caller {
+            host: host.id.clone(),
+            organisation: person.organisation.clone(),
+            user: person.user.clone(),
+            email: person.email.clone(),
+        };
+        accepted(&host, &caller)?;
+        Ok(WidgetCaller {
+            widget,
+            caller,
+            in_place_of: true,
+        })
+    }
+
+    /// The widget `widget_id` and the host it stands under.
+    async fn under(&self, widget_id: &str) -> Result<(Arc<Widget>, Arc<Host>), Error> {
+        let widget = self.definitions.widget(widget_id).await?;
+        let widget = widget.ok_or(Error::WidgetUnknown)?;
+        let host_id = widget.host.as_deref().ok_or(Error::NotSetUp(
+            "this widget has no host yet, so it has no callers",
+        ))?;
+        let host = self.definitions.host(host_id).await?;
+        let host = host.ok_or(Error::NotSetUp("this widget's host is not set up"))?;
+        Ok((widget, host))
     }
 
     async fn verify_happeo(
@@ -196,6 +244,14 @@ impl Callers {
             Err(error) => return Err(error),
         };
         happeo_caller(host, &claims, self.clock.now())
+    }
+}
+
+/// Whether the host takes callers of this one's organisation.
+fn accepted(host: &Host, caller: &Caller) -> Result<(), Error> {
+    match &host.organisations {
+        Some(listed) if !listed.contains(&caller.organisation) => Err(Error::OrganisationNotListed),
+        _ => Ok(()),
     }
 }
 
@@ -372,7 +428,12 @@ mod tests {
                 admins: vec![admin],
                 ..widget
             });
-            WidgetCaller { widget, caller }.may_change(OwnerMode::Organisation)
+            WidgetCaller {
+                widget,
+                caller,
+                in_place_of: false,
+            }
+            .may_change(OwnerMode::Organisation)
         };
         assert!(may(admin("o1", Some("u1"), None)));
         assert!(may(admin("o1", None, Some("A@b.example"))));

@@ -7,15 +7,18 @@
 //! |---|---|---|
 //! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
-//! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
-//! | [`custody`] | edge | Lambda invokes of the custodian |
+//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`secrets`], [`secret_writer`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
+//! | [`console`] | edge | sign-in, sessions and acts of the console |
+//! | [`custody`], [`acting`] | edge | Lambda invokes: of the custodian, and the console's of connect and proxy |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
 //! | [`caller`], [`http`], [`problem`], [`browser`] | | who calls; what they are answered |
 
+pub mod acting;
 pub mod aws;
+pub mod bindings;
 pub mod browser;
 pub mod bus;
 pub mod caller;
@@ -24,6 +27,7 @@ pub mod cohort;
 pub mod config;
 pub mod connection;
 pub mod connections;
+pub mod console;
 pub mod custody;
 pub mod definition;
 pub mod definitions;
@@ -45,6 +49,7 @@ pub mod random;
 pub mod schedule;
 pub mod seal;
 pub mod secret;
+pub mod secret_writer;
 pub mod secrets;
 pub mod subjects;
 pub mod table;

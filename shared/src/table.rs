@@ -16,6 +16,7 @@
 //! | `DETAILS#{passport}#{owner}` | account, scopes, who connected: read by status pages only | custodian |
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
 //! | `FLOW#{id}` | one authorization in progress | connect, custodian |
+//! | `CONSOLE_…` | sign-in tickets, sessions and acts: see [`crate::console`] | console; command makes tickets |
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,7 +1,9 @@
 //! PURE. The cookies of browser routes: all `__Host-`, `Secure`, `HttpOnly`, `Path=/` (RFC 6265bis section 4.1.3.2), so that
 //! neither a neighbouring subdomain nor a script can set or read one. Widget routes use none.
 
-pub(crate) use consulate_core::browser::{SameSite, end_cookie as end, read_cookie as read, set_cookie as set};
+pub(crate) use consulate_core::browser::{
+    SameSite, end_cookie as end, read_cookie as read, set_cookie as set,
+};
 use consulate_core::digest;
 
 /// What a provider said when it refused, on the way to the result page.

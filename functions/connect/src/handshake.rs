@@ -46,6 +46,8 @@ async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
     let ask = state.flows.read_ticket(ticket, now).await?.ok_or(SPENT)?;
     let fields = fields(&ask);
     match ask.mode {
+        // No ticket is ever made for it: the console's flows begin by invoke.
+        Mode::Console => Err(SPENT),
         Mode::Popup => Ok(logged(
             page(state, ticket, &ask).await?,
             fields.with("outcome", "handshake"),

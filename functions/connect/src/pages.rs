@@ -86,6 +86,16 @@ impl Refusal {
         Self { code, why }
     }
 
+    /// What a person is told.
+    pub(crate) fn why(self) -> &'static str {
+        self.why
+    }
+
+    /// Its code.
+    pub(crate) fn code(self) -> Code {
+        self.code
+    }
+
     /// The answer.
     pub(crate) fn into_answer(self, base_url: &str) -> Response {
         let main = format!(

@@ -3,9 +3,10 @@
 //!
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
 //! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
-//! come back, `envelope`, `throttle` and `response_headers` shape what the widget sees.
+//! come back; `acting` takes the console's calls; `envelope`, `throttle` and `response_headers` shape what the widget sees.
 
 mod access_token;
+mod acting;
 mod call;
 pub mod echo_guard;
 pub mod envelope;
@@ -13,6 +14,8 @@ pub mod guards;
 pub mod params;
 pub mod response_headers;
 pub mod throttle;
+
+pub use acting::act;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

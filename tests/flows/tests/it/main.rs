@@ -14,6 +14,7 @@ mod callers;
 mod calling;
 mod canaries;
 mod connecting;
+mod console;
 mod importing;
 mod journey;
 mod lambda_events;
