@@ -10,7 +10,7 @@ use crate::page::{Tone, said, token};
 use crate::session::Signed;
 use crate::texts;
 use crate::widget::names_a_user;
-use crate::words::{dash, fact, instant_text, pill, segment};
+use crate::words::{dash, fact, instant_text, pill, prose, segment};
 
 /// What a card shows.
 pub(crate) struct Shown<'a> {
@@ -140,7 +140,7 @@ fn passport(shown: &Shown<'_>) -> String {
         );
     }
     let warning = match bound {
-        Some(_) => format!("<p class=\"soft small\">{}</p>", escape(texts::REBINDING)),
+        Some(_) => format!("<p class=\"soft small\">{}</p>", prose(texts::REBINDING)),
         None => String::new(),
     };
     format!(

@@ -12,6 +12,7 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::session::{FORM_TOKEN, Signed};
+use crate::words::prose;
 use crate::{State, texts};
 
 /// The frame's headers. Forms lead to ourselves only: whoever goes to a provider goes by a page of ours (see `acts.rs`).
@@ -130,7 +131,7 @@ pub(crate) fn said(tone: Tone, text: &str) -> String {
     format!(
         "<p class=\"note {}\" role=\"{role}\">{}</p>",
         tone.class(),
-        escape(text)
+        prose(text)
     )
 }
 
@@ -238,7 +239,7 @@ pub(crate) fn refusal(refusal: Refusal) -> Response {
     let main = format!(
         "<h1>{}</h1><p>{}</p><p><a class=\"button\" href=\"/console\">{}</a></p>",
         escape(texts::NOT_POSSIBLE),
-        escape(refusal.why),
+        prose(refusal.why),
         escape(texts::BACK_TO_CONSOLE)
     );
     let mut response = plain(refusal.status, texts::NOT_POSSIBLE, &main);

@@ -8,7 +8,7 @@ use consulate_core::definition::{ClientAuthentication, Passport};
 use crate::page::{self, Page, Refusal, Section, Tone, token};
 use crate::session::Signed;
 use crate::widget::passports;
-use crate::words::{dash, fact, pill, segment};
+use crate::words::{dash, fact, pill, prose, segment};
 use crate::{State, texts};
 
 /// The page.
@@ -39,13 +39,13 @@ pub(crate) async fn page(
     if cards.is_empty() {
         cards = format!(
             "<div class=\"card empty\"><p>{}</p></div>",
-            escape(texts::NO_PASSPORTS)
+            prose(texts::NO_PASSPORTS)
         );
     }
     let main = format!(
         "<div class=\"head\"><h1>{}</h1><p class=\"soft\">{}</p></div>{}<div class=\"cards\">{cards}</div>",
         escape(texts::PASSPORTS),
-        escape(texts::PASSPORTS_ABOUT),
+        prose(texts::PASSPORTS_ABOUT),
         page::notice(query.get("done").map_or("", String::as_str)),
     );
     Page::new(Section::Passports, texts::PASSPORTS, &main).into_answer(&signed)

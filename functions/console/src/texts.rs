@@ -39,7 +39,6 @@ pub(crate) const NOT_BOUND: &str = "No passport yet";
 pub(crate) const HOST: &str = "Host";
 pub(crate) const NO_HOST: &str = "No host yet";
 pub(crate) const NO_AUTHENTICATIONS: &str = "It uses no account.";
-pub(crate) const APIS: &str = "APIs";
 pub(crate) const ACTING_FOR: &str = "Acting for";
 pub(crate) const ACTING_FOR_ABOUT: &str = "Accounts belong to an organisation, or to one of its users. What you connect, try and disconnect here is theirs.";
 pub(crate) const ORGANISATION_ID: &str = "Organisation id";

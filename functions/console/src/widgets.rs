@@ -76,12 +76,12 @@ fn card(widget: &Widget) -> String {
         false => format!("<ul class=\"rows\">{rows}</ul>"),
     };
     format!(
-        "<section class=\"card\"><h2><a href=\"/console/widgets/{}\">{}</a></h2><p class=\"soft small\"><code>{}</code> · {host} · {} {}</p>{rows}</section>",
+        "<section class=\"card\"><h2><a href=\"/console/widgets/{}\">{}</a></h2><p class=\"soft small\"><code>{}</code> · {host} · {}: {}</p>{rows}</section>",
         segment(&widget.id),
         escape(name),
         escape(&widget.id),
+        escape(texts::NAMED_APIS),
         widget.apis.len(),
-        escape(texts::APIS),
     )
 }
 

@@ -54,6 +54,16 @@ pub(crate) fn segment(text: &str) -> String {
     segment
 }
 
+/// `text` as HTML, with what stands between backticks as code.
+pub(crate) fn prose(text: &str) -> String {
+    let pieces = text.split('`').enumerate();
+    let pieces = pieces.map(|(number, piece)| match number % 2 {
+        0 => escape(piece),
+        _ => format!("<code>{}</code>", escape(piece)),
+    });
+    pieces.collect()
+}
+
 /// The first `most` characters, and a sign that there is more.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     let mut characters = text.chars();
@@ -72,6 +82,10 @@ mod tests {
     fn a_segment_stays_one_and_times_read_as_such() {
         assert_eq!(segment("a/../b?c"), "a%2F..%2Fb%3Fc");
         assert!(instant_text("2026-11-28T09:05:00Z").contains(">2026-11-28 09:05 UTC<"));
+        assert_eq!(
+            prose("Run `a <b>` & go."),
+            "Run <code>a &lt;b&gt;</code> &amp; go."
+        );
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "abc…");
     }
