@@ -1,4 +1,4 @@
-//! PURE. What an operator has set up: widgets and hosts, as the functions read them. Passports: [`crate::passport`].
+//! PURE. What an operator has set up: widgets and hosts, as the functions read them. Passports: [`crate::passport`]; hosts: [`crate::host`].
 //!
 //! The command writes these records (import, `passports add`); the functions only read them. A definition travels as
 //! one JSON document in the `doc` attribute of its item, so that a field can be added without a migration: every
@@ -9,6 +9,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
 
 /// A registered bundle: what a widget may call, and who may call through it.
 ///
@@ -41,6 +44,12 @@ pub struct Widget {
     /// The widget's `authenticatedApis[]`, in the bundle's order.
     #[serde(default)]
     pub apis: Vec<NamedApi>,
+    /// Its Qrvey security tokens, by template name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub qrvey: BTreeMap<String, QrveyTemplate>,
+    /// The private settings it may keep.
+    #[serde(default)]
+    pub settings: SettingsPolicy,
 }
 
 impl Widget {
@@ -76,6 +85,55 @@ pub struct Admin {
     /// The user's e-mail, compared without case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+}
+
+/// The private settings a widget may keep; none unless its operator says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsPolicy {
+    /// Whether each caller may keep settings of their own.
+    #[serde(default)]
+    pub user: bool,
+    /// Whether there are settings of the organisation, and for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<OrganisationSettings>,
+    /// Until when every member could write the organisation's settings, where that was once so: seconds since the epoch. What
+    /// was written until then may be anybody's, whatever the policy is now. Import keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members_until: Option<i64>,
+}
+
+impl SettingsPolicy {
+    /// Functions see a changed policy up to a minute late, and a request under way takes half of one.
+    const SEEN_WITHIN_SECONDS: i64 = 120;
+
+    /// Whether what was put into the organisation's settings at `updated_at` is an administrator's word.
+    pub fn is_an_admins_word(&self, updated_at: Timestamp) -> bool {
+        let is_over = |until: i64| {
+            updated_at > Timestamp::from_seconds(until.saturating_add(Self::SEEN_WITHIN_SECONDS))
+        };
+        self.organisation
+            .is_some_and(OrganisationSettings::is_written_by_admins)
+            && self.members_until.is_none_or(is_over)
+    }
+}
+
+/// Who of an organisation may do what with its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrganisationSettings {
+    /// Administrators write, every member reads.
+    Admins,
+    /// Administrators write and read; of others only a function may look things up here.
+    AdminsOnly,
+    /// Every member writes and reads.
+    Members,
+}
+
+impl OrganisationSettings {
+    /// Whether what is written here is an administrator's word.
+    pub fn is_written_by_admins(self) -> bool {
+        matches!(self, Self::Admins | Self::AdminsOnly)
+    }
 }
 
 /// An entry of a widget's `authentications[]`.
@@ -141,7 +199,7 @@ pub struct NamedApi {
     pub headers: BTreeMap<String, String>,
     /// Static JSON body with placeholders in its strings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<serde_json::Value>,
+    pub body: Option<Value>,
     /// True where a repeated call does no harm although its method is not safe (RFC 9110 section 9.2.2).
     #[serde(default)]
     pub idempotent: bool,
@@ -153,34 +211,42 @@ pub struct NamedApi {
     pub token_slot: String,
 }
 
-/// A space of callers somebody vouches for.
+/// What a Qrvey security token of one name is for: the request that asks Qrvey for it, with placeholders in its texts.
+///
+/// ```json
+/// {"domain":"https://acme.qrveyapp.com","path":"/devapi/v4/core/login/token","expires_in":"10m",
+///  "body":{"userid":"izfZIkc","appid":"59VShVtjM","clientid":"{user.email}"}}
+/// ```
+///
+/// Source: Qrvey, "Embedding Widgets Using a Security Token" and "Record-Level Security".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Host {
-    /// The host's id; defaults to the id of the widget that brought it.
-    pub id: String,
-    /// How callers of this host are verified.
-    #[serde(flatten)]
-    pub kind: HostKind,
-    /// When set, only callers of these organisations are accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organisations: Option<Vec<String>>,
-    /// False accepts caller JWTs without `exp`. On unless the operator turns it off.
-    #[serde(default = "yes")]
-    pub require_exp: bool,
+pub struct QrveyTemplate {
+    /// Origin of the Qrvey instance: where the API key goes, and what the widget is told as `domain`.
+    pub domain: String,
+    /// Path of the endpoint on it; begins with `/`.
+    #[serde(default = "qrvey_path")]
+    pub path: String,
+    /// Lifetime asked for, as a span text: `10m`. Always sent.
+    pub expires_in: String,
+    /// The other fields of the request's body, by the names of [`crate::qrvey::FIELDS`].
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// Fields of the body beside these, sent as they are named.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+    /// How another Qrvey version spells a field: `userid` as `userId`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// What a caller may choose, by param: these values and no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Vec<String>>,
 }
 
-/// How callers of a host are verified.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum HostKind {
-    /// Happeo widget JWTs: HS256 with the widget's shared secret.
-    Happeo,
+fn qrvey_path() -> String {
+    crate::qrvey::TOKEN_PATH.to_owned()
 }
 
-fn yes() -> bool {
-    true
-}
-
+pub use crate::host::{ClaimPath, Host, HostKind, OidcClaims, OidcHost};
 pub use crate::passport::{
     AnswerMatch, ClientAuthentication, Credential, Inject, Passport, PinnedField, PinnedKind,
     Profile, RefreshRotation, RevocationStyle, Slot, TokenExchange,

@@ -29,6 +29,16 @@ pub fn short<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     text
 }
 
+/// Unpadded base64url (RFC 4648 section 5).
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads unpadded base64url; `None` where the text is none.
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,9 +15,12 @@ use crate::connections::Connections;
 use crate::custody::Custodian;
 use crate::definitions::{self, Definitions};
 use crate::dial;
-use crate::egress::LoopbackExceptions;
+use crate::egress::{Egress, LoopbackExceptions};
 use crate::flow::Flows;
+use crate::issuers::Issuers;
+use crate::one_time::OneTimeJwts;
 use crate::secrets::Secrets;
+use crate::settings::Settings;
 
 /// What `consulate dev` allows that Lambda does not. `Default` allows nothing.
 #[derive(Clone, Debug)]
@@ -127,11 +130,21 @@ impl Foundation {
 
     /// Verifies callers.
     pub fn callers(&self) -> Callers {
+        let exceptions = self.leniency.loopback.clone();
+        let issuers = Egress::upstream(self.tls.clone(), exceptions);
         Callers::new(
             self.definitions.clone(),
             self.secrets.clone(),
+            Issuers::new(issuers, self.clock.clone()),
+            OneTimeJwts::new(self.aws.dynamodb(), &self.config.table),
             self.clock.clone(),
         )
+    }
+
+    /// Private settings of widgets.
+    pub fn settings(&self) -> Settings {
+        let (table, secrets) = (&self.config.table, self.secrets.clone());
+        Settings::new(self.aws.dynamodb(), table, secrets)
     }
 
     /// Asks the custodian.

@@ -5,14 +5,16 @@
 //!
 //! | room | kind | for |
 //! |---|---|---|
-//! | [`definition`], [`connection`], [`owner`], [`template`], [`digest`] | pure | records, and judgements about them |
+//! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`secret_writer`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`console`] | edge | sign-in, sessions and acts of the console |
+//! | [`settings`] | edge | private settings of widgets: the table, through the vault |
 //! | [`custody`], [`acting`] | edge | Lambda invokes: of the custodian, and the console's of connect and proxy |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
+//! | [`issuers`] | edge | OpenID Connect issuers: their keys, through [`egress`] |
 //! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
 //! | [`caller`], [`http`], [`problem`], [`browser`] | | who calls; what they are answered |
 
@@ -37,13 +39,17 @@ pub mod egress;
 pub mod flow;
 pub mod foundation;
 pub mod grants;
+pub mod host;
 pub mod http;
+pub mod issuers;
 pub mod jwt;
 pub mod limits;
 pub mod log;
+pub mod one_time;
 pub mod owner;
 pub mod passport;
 pub mod problem;
+pub mod qrvey;
 pub mod queue;
 pub mod random;
 pub mod schedule;
@@ -51,6 +57,7 @@ pub mod seal;
 pub mod secret;
 pub mod secret_writer;
 pub mod secrets;
+pub mod settings;
 pub mod subjects;
 pub mod table;
 pub mod template;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::random::NoEntropy;
-use crate::{caller, custody, log, secrets, table};
+use crate::{caller, custody, log, secrets, settings, table, vault};
 
 /// The stable codes, each with one status. Widgets switch on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,21 +21,29 @@ pub enum Code {
     RequestMalformed,
     CallerUnauthenticated,
     CallerForbidden,
+    DeliveryRefused,
     HandshakeRefused,
     CompletionForbidden,
     NotFound,
     WidgetUnknown,
     ApiUnknown,
     AuthenticationUnknown,
+    TemplateUnknown,
+    SettingUnknown,
     MethodNotAllowed,
+    QuotaExceeded,
     TicketSpent,
     CompletionSpent,
+    PreconditionFailed,
+    ValueTooLarge,
     ResponseTooLarge,
     RequestInvalid,
     ParamsInvalid,
     AuthenticationRequired,
     RateLimited,
     UpstreamUnreachable,
+    UpstreamRefused,
+    UpstreamMalformed,
     RefreshBusy,
     Unavailable,
     UpstreamTimeout,
@@ -47,20 +55,27 @@ impl Code {
         match self {
             Self::RequestMalformed => StatusCode::BAD_REQUEST,
             Self::CallerUnauthenticated => StatusCode::UNAUTHORIZED,
-            Self::CallerForbidden | Self::HandshakeRefused | Self::CompletionForbidden => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CallerForbidden
+            | Self::DeliveryRefused
+            | Self::HandshakeRefused
+            | Self::CompletionForbidden => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::WidgetUnknown
             | Self::ApiUnknown
-            | Self::AuthenticationUnknown => StatusCode::NOT_FOUND,
+            | Self::AuthenticationUnknown
+            | Self::TemplateUnknown
+            | Self::SettingUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TicketSpent | Self::CompletionSpent => StatusCode::GONE,
-            Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::QuotaExceeded => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::ValueTooLarge | Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestInvalid | Self::ParamsInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::AuthenticationRequired => StatusCode::FAILED_DEPENDENCY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamUnreachable | Self::UpstreamRefused | Self::UpstreamMalformed => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::RefreshBusy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -71,21 +86,29 @@ impl Code {
             Self::RequestMalformed => "The request cannot be read",
             Self::CallerUnauthenticated => "The caller is not authenticated",
             Self::CallerForbidden => "The caller may not do this",
+            Self::DeliveryRefused => "The access token is not handed to the browser",
             Self::HandshakeRefused => "The connect page was not confirmed by the person who asked",
             Self::CompletionForbidden => "The completion belongs to somebody else",
             Self::NotFound => "There is nothing here",
             Self::WidgetUnknown => "The widget is unknown",
             Self::ApiUnknown => "The widget has no API of that name",
             Self::AuthenticationUnknown => "The widget has no authentication of that key",
+            Self::TemplateUnknown => "The widget has no Qrvey template of that name",
+            Self::SettingUnknown => "There is no setting of that key",
             Self::MethodNotAllowed => "This address does not take that method",
             Self::TicketSpent => "The connect link was used or has expired",
             Self::CompletionSpent => "The completion was used or has expired",
+            Self::QuotaExceeded => "No more may be kept here",
+            Self::PreconditionFailed => "A precondition of the request does not hold",
+            Self::ValueTooLarge => "The value is too large",
             Self::ResponseTooLarge => "The API's answer is too large to pass on",
             Self::RequestInvalid => "A field of the request is not usable",
             Self::ParamsInvalid => "A param is not usable",
             Self::AuthenticationRequired => "An account has to be connected",
             Self::RateLimited => "Too many requests",
             Self::UpstreamUnreachable => "The API cannot be reached",
+            Self::UpstreamRefused => "The API refused the request",
+            Self::UpstreamMalformed => "The API's answer cannot be understood",
             Self::RefreshBusy => "The access token is being renewed",
             Self::Unavailable => "Temporarily unavailable",
             Self::UpstreamTimeout => "The API did not answer in time",
@@ -98,6 +121,7 @@ impl Code {
             self,
             Self::RateLimited
                 | Self::UpstreamUnreachable
+                | Self::UpstreamMalformed
                 | Self::RefreshBusy
                 | Self::Unavailable
                 | Self::UpstreamTimeout
@@ -256,6 +280,7 @@ impl From<caller::Error> for Problem {
             caller::Error::ClaimMissing(claim) => {
                 Self::new(Code::CallerUnauthenticated, detail).field(claim)
             }
+            caller::Error::UsedUp => Self::new(Code::CallerUnauthenticated, detail).field("jti"),
             caller::Error::OrganisationNotListed => {
                 Self::new(Code::CallerForbidden, detail).field("organisation.id")
             }
@@ -274,6 +299,25 @@ impl From<table::Error> for Problem {
             table::Error::Corrupt => {
                 Self::new(Code::Unavailable, "A stored record cannot be read.")
             }
+        }
+    }
+}
+
+impl From<settings::Error> for Problem {
+    fn from(error: settings::Error) -> Self {
+        match error {
+            settings::Error::Table(error) => error.into(),
+            settings::Error::Vault(vault::Error::Unavailable) => {
+                Self::new(Code::Unavailable, "The keyring of settings cannot be read.")
+                    .retry_after(2)
+            }
+            settings::Error::Vault(vault::Error::DoesNotOpen) => {
+                Self::new(Code::Unavailable, "A stored setting cannot be opened.")
+            }
+            settings::Error::CursorRefused => {
+                Self::new(Code::RequestInvalid, error.to_string()).field("cursor")
+            }
+            settings::Error::Busy => Self::new(Code::Unavailable, error.to_string()).retry_after(1),
         }
     }
 }

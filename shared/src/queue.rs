@@ -3,7 +3,7 @@
 //! Both are read by Lambda's event source mapping, which invokes the custodian with their messages; nothing here receives.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 
 /// SendMessageBatch takes as many (SQS quotas, "Messages").
 const BATCH: usize = 10;
@@ -55,6 +55,30 @@ impl Queue {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing waits in the queue or is being worked on. The counts lag by up to a minute: ask only about what was
+    /// sent earlier ("Eventually consistent", SQS developer guide, "Approximate number of messages").
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn is_empty(&self) -> Result<bool, Unavailable> {
+        const COUNTS: [QueueAttributeName; 3] = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let told = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .set_attribute_names(Some(COUNTS.to_vec()))
+            .send()
+            .await
+            .map_err(|_| Unavailable)?;
+        let told = told.attributes.ok_or(Unavailable)?;
+        let count = |name| told.get(name).ok_or(Unavailable).map(|count| count == "0");
+        Ok(count(&COUNTS[0])? && count(&COUNTS[1])? && count(&COUNTS[2])?)
     }
 
     /// Sends one message to a FIFO queue. `deduplication` makes sending it again within five minutes harmless.

@@ -14,7 +14,9 @@
 //! | `SUBJECT#{passport}#{hmac}` | which connections share one account at the provider | custodian |
 //! | `CONNECTION#{passport}#{owner}`, `…#{slot}` | the hot row: sealed tokens, version, lease, health | custodian; connect marks disconnects; proxy `last_used` |
 //! | `DETAILS#{passport}#{owner}` | account, scopes, who connected: read by status pages only | custodian |
+//! | `SETTINGS#{digest}`, `SETTING#{digest}#{id}` | an owner's account of settings; one setting, sealed | settings |
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
+//! | `JWT#{digest}` | a caller JWT that was used up | connect |
 //! | `FLOW#{id}` | one authorization in progress | connect, custodian |
 //! | `CONSOLE_…` | sign-in tickets, sessions and acts: see [`crate::console`] | console; command makes tickets |
 

@@ -36,13 +36,17 @@ impl From<seal::Error> for Error {
     }
 }
 
-/// The two kinds of token that are sealed, each under its own keyring.
+/// What is sealed: the two kinds of token and the settings, each under its own keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// Under `keys/access`.
     AccessToken,
     /// Under `keys/refresh`.
     RefreshToken,
+    /// A setting's key and value, under `keys/settings`.
+    Setting,
+    /// Where a list of settings goes on, under `keys/settings`.
+    SettingsCursor,
 }
 
 impl Field {
@@ -50,6 +54,8 @@ impl Field {
         match self {
             Self::AccessToken => "access_token",
             Self::RefreshToken => "refresh_token",
+            Self::Setting => "setting",
+            Self::SettingsCursor => "settings_cursor",
         }
     }
 
@@ -57,18 +63,19 @@ impl Field {
         match self {
             Self::AccessToken => "keys/access",
             Self::RefreshToken => "keys/refresh",
+            Self::Setting | Self::SettingsCursor => "keys/settings",
         }
     }
 }
 
-/// Where a grant's tokens lie: the row (or flow), the grant, the token endpoint.
+/// Where a grant's tokens lie: the row (or flow), the grant, the token endpoint. A setting lies in its item, in one version.
 #[derive(Clone, Debug)]
 pub struct Home {
     /// Partition key of the item.
     pub item_key: String,
-    /// The grant.
+    /// The grant; a setting's version.
     pub grant_id: String,
-    /// The token endpoint the tokens came from.
+    /// The token endpoint the tokens came from; empty for a setting.
     pub token_url: String,
 }
 

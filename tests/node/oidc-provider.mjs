@@ -9,10 +9,16 @@
 //                 Without "clients", one line of standard input brings them, as a JSON list: who needs this provider's address to
 //                 have a redirect URI of its own registers afterwards. Until then the issuer answers 503.
 //
+// A line "rotate" on standard input, quotes included, gives the issuer another signing key and takes the old one away: `rotated` is
+// printed. What it has issued stays.
+//
 // Prints one line on standard output, `ready {"port":…,"issuer":"http://127.0.0.1:PORT","api_port":…,"api":"http://127.0.0.1:API_PORT"}`,
 // and `registered` once clients came by standard input.
 // Ends when its standard input does, so that a test that dies takes its provider along: start it with a pipe there and keep
 // the pipe open. Warnings of the package (in-memory store, development keys) go to standard error.
+//
+// An account named `NAME.ORG` is of the organisation ORG, any other of `o1`: ID tokens say so in `org_id`. Whose name begins with
+// `unverified` has an e-mail nobody verified.
 //
 // Endpoints of the issuer: /auth, /token, /token/revocation, /me (userinfo), /.well-known/openid-configuration.
 //
@@ -34,6 +40,7 @@
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import process from 'node:process';
+import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
 const [port = '0', apiPort = '0'] = process.argv.slice(2);
@@ -63,14 +70,15 @@ function answer(response, status, body, headers = {}) {
 }
 
 /** The provider, strict where the journey needs it: PKCE with S256, every refresh token good for one use, expiry to the second. */
-function buildProvider(issuer, clients) {
+function buildProvider(issuer, clients, jwks) {
   return new Provider(issuer, {
+    ...(jwks && { jwks }),
     clients: clients.map((client) => ({
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       ...client,
     })),
-    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    claims: { openid: ['sub', 'org_id'], email: ['email', 'email_verified'], profile: ['name'] },
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     // Claims in the ID token as well as at userinfo: both ways of learning who signed in can be journeyed.
     conformIdTokenClaims: false,
@@ -79,7 +87,13 @@ function buildProvider(issuer, clients) {
     features: { devInteractions: { enabled: true }, revocation: { enabled: true }, userinfo: { enabled: true } },
     findAccount: (_context, id) => ({
       accountId: id,
-      claims: () => ({ sub: id, email: `${id}@people.example`, email_verified: true, name: `${id} of the example` }),
+      claims: () => ({
+        sub: id,
+        org_id: id.split('.')[1] ?? 'o1',
+        email: `${id}@people.example`,
+        email_verified: !id.startsWith('unverified'),
+        name: `${id} of the example`,
+      }),
     }),
     issueRefreshToken: (_context, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
@@ -146,10 +160,12 @@ let serve = (_request, response) => answer(response, 503, { error: 'starting' })
 const issuerPort = await listen(createServer((request, response) => serve(request, response)), port);
 const issuer = `http://127.0.0.1:${issuerPort}`;
 let provider;
+let served;
 
-/** From now on these clients are served. */
-function open(clients) {
-  provider = buildProvider(issuer, clients);
+/** From now on these clients are served, with ID tokens signed by `jwks`, or by the package's development keys. */
+function open(clients, jwks) {
+  served = clients;
+  provider = buildProvider(issuer, clients, jwks);
   count(provider);
   const handle = provider.callback();
   serve = (request, response) => {
@@ -164,7 +180,14 @@ const takenApiPort = await listen(buildApi(), apiPort);
 process.stdin.on('error', () => process.exit(0));
 const lines = createInterface({ input: process.stdin });
 lines.on('close', () => process.exit(0));
-lines.on('line', (line) => {
+lines.on('line', async (line) => {
+  if (provider && line.trim() === '"rotate"') {
+    const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+    const key = { ...(await exportJWK(privateKey)), kid: `rotated-${Date.now()}`, alg: 'RS256', use: 'sig' };
+    open(served, { keys: [key] });
+    process.stdout.write('rotated\n');
+    return;
+  }
   if (provider || !line.trim()) return;
   open(JSON.parse(line));
   process.stdout.write('registered\n');

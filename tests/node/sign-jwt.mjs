@@ -4,7 +4,8 @@
 //
 // One JSON request per line on standard input, one line of standard output for each, in order:
 //   {"alg":"HS256|HS384|HS512","secret":"…","claims":{…},"header":{…}?}   a compact JWT; claims are used as they are (no `exp` is added)
-//   {"alg":"RS256|ES256","claims":{…},"header":{…}?}                      signed with a key of this process
+//   {"alg":"RS256|ES256|EdDSA|…","key":"NAME"?,"claims":{…},"header":{…}?}  signed with a key of this process; each name is a key of its own
+//   {"jwk":"RS256|ES256|EdDSA|…","key":"NAME"?}                           that key's public half as a JWK, its name as `kid`
 //   {"alg":"none","claims":{…}}                                           an unsecured JWT: header {"alg":"none"}, empty signature
 //   {"public_key":"RS256|ES256"}                                          that key's public half as a JSON string holding PEM (SPKI),
 //                                                                         to be sent back as the "secret" of an HS256 request
@@ -13,21 +14,26 @@
 
 import { createInterface } from 'node:readline';
 import process from 'node:process';
-import { SignJWT, UnsecuredJWT, exportSPKI, generateKeyPair } from 'jose';
+import { SignJWT, UnsecuredJWT, exportJWK, exportSPKI, generateKeyPair } from 'jose';
 
 const pairs = new Map();
 
 /** The key pair of this process for an asymmetric algorithm, made on first use. */
-async function pairFor(alg) {
-  if (!pairs.has(alg)) pairs.set(alg, await generateKeyPair(alg, { extractable: true }));
-  return pairs.get(alg);
+async function pairFor(alg, name = '') {
+  const id = `${alg} ${name}`;
+  if (!pairs.has(id)) pairs.set(id, await generateKeyPair(alg, { extractable: true }));
+  return pairs.get(id);
 }
 
 /** What one request asks for, as one line of text. */
-async function answer({ alg, secret, claims, header = {}, public_key: wanted }) {
+async function answer({ alg, secret, claims, header = {}, key: name, jwk, public_key: wanted }) {
+  if (jwk) {
+    const exported = await exportJWK((await pairFor(jwk, name)).publicKey);
+    return JSON.stringify({ ...exported, kid: name, alg: jwk, use: 'sig' });
+  }
   if (wanted) return JSON.stringify(await exportSPKI((await pairFor(wanted)).publicKey));
   if (alg === 'none') return new UnsecuredJWT(claims).encode();
-  const key = alg.startsWith('HS') ? new TextEncoder().encode(secret) : (await pairFor(alg)).privateKey;
+  const key = alg.startsWith('HS') ? new TextEncoder().encode(secret) : (await pairFor(alg, name)).privateKey;
   return new SignJWT(claims).setProtectedHeader({ ...header, alg }).sign(key);
 }
 

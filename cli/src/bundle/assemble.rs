@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consulate_core::definition::{Host, HostKind, NamedApi, OwnerMode, Widget};
+use consulate_core::definition::{
+    Authentication, NamedApi, OrganisationSettings, OwnerMode, Passport, Widget,
+};
+use consulate_core::passport::DeliveryRefused;
 
 use super::address::Target;
 use super::bind::{self, Bound, Terms};
@@ -106,6 +109,10 @@ pub(super) fn assemble(
         .collect();
     let authentications: Vec<_> = bound.into_iter().map(|bound| bound.record).collect();
     warn_gaps(&consulate, &authentications, findings);
+    judge_look_ups(&consulate, findings);
+    if let Some(bundle) = &bundle {
+        judge_delivery(&bundle.passport, &authentications, &consulate, findings);
+    }
 
     let (mut passports, mut secrets, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(bundle) = bundle {
@@ -118,12 +125,11 @@ pub(super) fn assemble(
         .into_iter()
         .map(|declared| with_settings(declared.api, &consulate.apis))
         .collect();
-    let host = consulate.host.map(|host| Host {
-        id: host.id.unwrap_or_else(|| widget_id.clone()),
-        kind: HostKind::Happeo,
-        organisations: host.organisations,
-        require_exp: host.require_exp,
-    });
+    let templates = consulate.qrvey.into_iter();
+    let qrvey = templates
+        .map(|(name, declared)| (name, declared.template))
+        .collect();
+    let host = consulate.host.map(|host| host.of_widget(&widget_id));
     Some(Import {
         widget: Widget {
             id: widget?,
@@ -134,6 +140,8 @@ pub(super) fn assemble(
             admins: consulate.admins,
             authentications,
             apis,
+            qrvey,
+            settings: consulate.settings,
         },
         host,
         passports,
@@ -142,6 +150,41 @@ pub(super) fn assemble(
         notes,
         findings: Vec::new(),
     })
+}
+
+/// What the widget's own passport says to handing out its access tokens.
+fn judge_delivery(
+    passport: &Passport,
+    authentications: &[Authentication],
+    consulate: &ConsulateFile,
+    findings: &mut Findings,
+) {
+    let bound = authentications
+        .iter()
+        .filter(|authentication| authentication.passport.as_ref() == Some(&passport.id));
+    for authentication in bound {
+        let key = &authentication.auth_key;
+        let settings = consulate.authentications.get(key);
+        let place =
+            || settings.map_or_else(|| Place::file(CONSULATE), |settings| settings.place.clone());
+        match passport.may_deliver(authentication) {
+            Err(why @ (DeliveryRefused::NotConsented | DeliveryRefused::RenewsItself)) => findings
+                .error(
+                    "delivery_refused",
+                    place(),
+                    format!("\"{key}\" is declared for browser delivery: {why}"),
+                    "Use \"delivery\": \"server\".",
+                ),
+            Err(DeliveryRefused::NotAllowed) => findings.warning(
+                "delivery_not_allowed",
+                place(),
+                format!("\"{key}\" is declared for browser delivery, which its passport does not allow"),
+                "Add \"browser_delivery\": true to the passport's entry under passports, or use \"delivery\": \"server\".",
+            ),
+            // Not declared, or refused already.
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 fn widget_id(
@@ -257,7 +300,7 @@ fn judge_passport_settings(
 
 fn warn_gaps(
     consulate: &ConsulateFile,
-    authentications: &[consulate_core::definition::Authentication],
+    authentications: &[Authentication],
     findings: &mut Findings,
 ) {
     let place = || Place::file(CONSULATE);
@@ -290,6 +333,36 @@ fn warn_gaps(
             ),
             "Add \"admins\", or \"owner\": \"user\" for that authentication, to consulate.json.",
         );
+    }
+    let settings = consulate.settings.organisation;
+    if settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        && consulate.admins.is_empty()
+    {
+        findings.warning(
+            "settings_admins_missing",
+            place(),
+            "the organisation's settings are written by administrators, and there is none",
+            "Add \"admins\", or say \"organisation\": \"members\" under settings, in consulate.json.",
+        );
+    }
+}
+
+/// What a security token lets see must not be what a user could have written.
+fn judge_look_ups(consulate: &ConsulateFile, findings: &mut Findings) {
+    for (name, declared) in &consulate.qrvey {
+        let settings = consulate.settings.organisation;
+        if declared.has_settings
+            && !settings.is_some_and(OrganisationSettings::is_written_by_admins)
+        {
+            findings.error(
+                "qrvey_settings_by_users",
+                declared.place.clone(),
+                format!(
+                    "the Qrvey template \"{name}\" looks settings up that administrators alone do not write"
+                ),
+                "Add \"settings\": {\"organisation\": \"admins\"} (or \"admins_only\") to consulate.json.",
+            );
+        }
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use consulate_core::definition::{Admin, Delivery, OwnerMode};
+use consulate_core::definition::{
+    Admin, Delivery, OrganisationSettings, OwnerMode, SettingsPolicy,
+};
 use consulate_core::egress::LoopbackExceptions;
+use serde_json::Value;
 
 use super::address::{self, Fault};
 use super::document::{Document, Object};
 use super::finding::{Findings, Place};
-use super::id::{ID_RULE, is_id};
+use super::host::{self, DeclaredHost};
 use super::passport_settings::{self, PassportSettings, one_of, strings};
+use super::qrvey::{self, DeclaredTemplate};
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -30,17 +34,10 @@ pub(super) struct ConsulateFile {
     pub apis: BTreeMap<String, ApiSettings>,
     /// By passport name.
     pub passports: BTreeMap<String, PassportSettings>,
-}
-
-/// The host, before its id takes the widget's.
-#[derive(Debug)]
-pub(super) struct DeclaredHost {
-    /// Its id, where one is given.
-    pub id: Option<String>,
-    /// Only these organisations.
-    pub organisations: Option<Vec<String>>,
-    /// Whether `exp` is required.
-    pub require_exp: bool,
+    /// Qrvey templates, by name.
+    pub qrvey: BTreeMap<String, DeclaredTemplate>,
+    /// The private settings the widget may keep.
+    pub settings: SettingsPolicy,
 }
 
 /// What the file says about one authentication.
@@ -73,6 +70,11 @@ const OWNERS: [(&str, OwnerMode); 2] = [
     ("user", OwnerMode::User),
     ("organisation", OwnerMode::Organisation),
 ];
+const ORGANISATION_SETTINGS: [(&str, OrganisationSettings); 3] = [
+    ("admins", OrganisationSettings::Admins),
+    ("admins_only", OrganisationSettings::AdminsOnly),
+    ("members", OrganisationSettings::Members),
+];
 const DELIVERIES: [(&str, Delivery); 2] =
     [("server", Delivery::Server), ("browser", Delivery::Browser)];
 
@@ -85,12 +87,11 @@ pub(super) fn read(
     let Some(root) = document.object(findings) else {
         return ConsulateFile::default();
     };
-    let organisations = strings(&root, "organisations", findings);
     let file = ConsulateFile {
         widget: root
             .string("widget", findings)
             .map(|widget| (widget, root.place("widget"))),
-        host: host(&root, organisations, findings),
+        host: host::read(&root, exceptions, findings),
         origins: addresses(&root, "origins", address::origin, findings),
         return_urls: addresses(&root, "return_urls", address::return_url, findings),
         admins: admins(&root, findings),
@@ -99,18 +100,12 @@ pub(super) fn read(
         passports: entries(&root, "passports", findings, |entry, place, findings| {
             passport_settings::read(entry, place, exceptions, findings)
         }),
+        qrvey: qrvey::read(&root, exceptions, findings),
+        settings: root
+            .object("settings", findings)
+            .map(|settings| settings_policy(&settings, findings))
+            .unwrap_or_default(),
     };
-    for key in ["qrvey", "settings"] {
-        if root.object(key, findings).is_none() {
-            continue;
-        }
-        findings.warning(
-            "field_unused",
-            root.place(key),
-            format!("{} is not used by this version", root.path_of(key)),
-            "Nothing to do; what it declares is not there yet.",
-        );
-    }
     root.warn_unknown(&["$schema"], findings);
     file
 }
@@ -156,68 +151,6 @@ fn addresses(
     addresses
 }
 
-fn host(
-    root: &Object<'_>,
-    organisations: Option<Vec<String>>,
-    findings: &mut Findings,
-) -> Option<DeclaredHost> {
-    let Some(host) = root.object("host", findings) else {
-        if organisations.is_some() {
-            findings.error(
-                "organisations_without_host",
-                root.place("organisations"),
-                "organisations restricts a host, and the file declares none",
-                "Add \"host\": {\"type\": \"happeo\", \"id\": \"…\"}.",
-            );
-        }
-        return None;
-    };
-    let kind = host.required("type", findings);
-    let id = host.string("id", findings);
-    let own_organisations = strings(&host, "organisations", findings);
-    let require_exp = host.boolean("require_exp", findings).unwrap_or(true);
-    if let Some(kind) = kind.filter(|kind| kind != "happeo") {
-        findings.error(
-            "host_type_unsupported",
-            host.place("type"),
-            format!("the host type \"{kind}\" is not supported by this version"),
-            "Use \"happeo\".",
-        );
-        // What else it declares belongs to that type.
-        return None;
-    }
-    host.warn_unknown(&[], findings);
-    if let Some(id) = id.as_deref().filter(|id| !is_id(id)) {
-        findings.error(
-            "host_id_invalid",
-            host.place("id"),
-            format!("the host id \"{id}\" is not an id"),
-            ID_RULE,
-        );
-    }
-    if own_organisations.is_some() && organisations.is_some() {
-        findings.error(
-            "organisations_twice",
-            host.place("organisations"),
-            "organisations is declared both in the host and beside it",
-            "Keep one of the two.",
-        );
-    }
-    if !require_exp {
-        findings.warning(
-            "exp_not_required",
-            host.place("require_exp"),
-            "caller JWTs without an expiry are accepted: a leaked one works for ever",
-            "Leave require_exp out unless the host cannot set exp.",
-        );
-    }
-    Some(DeclaredHost {
-        id,
-        organisations: own_organisations.or(organisations),
-        require_exp,
-    })
-}
-
 fn admins(root: &Object<'_>, findings: &mut Findings) -> Vec<Admin> {
     let mut admins = Vec::new();
     for entry in root.objects("admins", findings).unwrap_or_default() {
@@ -260,6 +193,22 @@ fn authentication(
     };
     entry.warn_unknown(&[], findings);
     settings
+}
+
+/// `{"user": true, "organisation": "admins"}`; what is left out is not kept.
+fn settings_policy(settings: &Object<'_>, findings: &mut Findings) -> SettingsPolicy {
+    let none = settings.value("organisation").and_then(Value::as_bool) == Some(false);
+    let policy = SettingsPolicy {
+        user: settings.boolean("user", findings).unwrap_or_default(),
+        organisation: match none {
+            true => None,
+            false => one_of(settings, "organisation", &ORGANISATION_SETTINGS, findings),
+        },
+        // What an earlier import left is not the file's to say.
+        members_until: None,
+    };
+    settings.warn_unknown(&[], findings);
+    policy
 }
 
 fn api(entry: &Object<'_>, place: Place, findings: &mut Findings) -> ApiSettings {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use consulate_core::clock::Timestamp;
 use consulate_core::definition::{
-    Admin, Credential, Delivery, Host, Inject, OwnerMode, Passport, PinnedKind, TokenExchange,
-    Widget,
+    Admin, Credential, Delivery, Host, HostKind, Inject, OidcHost, OrganisationSettings, OwnerMode,
+    Passport, PinnedKind, TokenExchange, Widget,
 };
 
-use super::Import;
+use super::{Import, qrvey_difference};
 
 /// What an earlier import left.
 #[derive(Clone, Debug)]
@@ -37,6 +38,17 @@ pub fn keep_bindings(old: &Stored, new: &mut Import) {
             });
         }
     }
+}
+
+/// Remembers until when members could write the organisation's settings: what they wrote stays where it is when that ends.
+pub fn keep_members_until(old: &Stored, new: &mut Import, now: Timestamp) {
+    let members =
+        |widget: &Widget| widget.settings.organisation == Some(OrganisationSettings::Members);
+    let ends = members(&old.widget) && !members(&new.widget);
+    new.widget.settings.members_until = match ends {
+        true => Some(now.seconds()),
+        false => old.widget.settings.members_until,
+    };
 }
 
 /// What needs an operator's consent, one line each; empty where nothing does. Fewer `api_hosts` need none, and neither
@@ -70,6 +82,11 @@ pub fn differences(old: &Stored, new: &Import) -> Vec<String> {
         show(&new.widget.return_urls),
     );
     changed("admins", show_admins(&old.widget), show_admins(&new.widget));
+    changed(
+        "settings",
+        show_settings(&old.widget),
+        show_settings(&new.widget),
+    );
 
     for after in &new.widget.authentications {
         let key = &after.auth_key;
@@ -105,6 +122,9 @@ pub fn differences(old: &Stored, new: &Import) -> Vec<String> {
         if let Some(before) = old.passports.iter().find(|before| before.id == after.id) {
             passport_differences(before, after, &mut changed);
         }
+    }
+    for (name, before) in &old.widget.qrvey {
+        qrvey_difference::differences(name, before, new.widget.qrvey.get(name), &mut changed);
     }
     lines
 }
@@ -241,11 +261,33 @@ fn or_none(text: Option<&str>) -> String {
 }
 
 fn show_host(host: Option<&Host>, widget: &Widget) -> String {
-    match host {
-        Some(host) if host.require_exp => format!("{} ({:?})", host.id, host.kind),
-        Some(host) => format!("{} ({:?}, exp not required)", host.id, host.kind),
-        None => or_none(widget.host.as_deref()),
-    }
+    let Some(host) = host else {
+        return or_none(widget.host.as_deref());
+    };
+    let mut said = vec![match &host.kind {
+        HostKind::Happeo => "happeo".to_owned(),
+        HostKind::Oidc(oidc) => show_oidc(oidc),
+    }];
+    said.extend((!host.require_exp).then(|| "exp not required".to_owned()));
+    said.extend(host.one_time_jwt.then(|| "one-time JWTs".to_owned()));
+    format!("{} ({})", host.id, said.join(", "))
+}
+
+fn show_oidc(oidc: &OidcHost) -> String {
+    let OidcHost {
+        issuer,
+        audience,
+        organisation,
+        claims,
+    } = oidc;
+    let organisation = match (organisation, &claims.organisation) {
+        (Some(fixed), _) => format!("always {fixed}"),
+        (None, path) => path.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
+    format!(
+        "oidc of {issuer} for {audience}; user {}, organisation {organisation}, email {}",
+        claims.user, claims.email
+    )
 }
 
 fn show_organisations(host: Option<&Host>) -> String {
@@ -263,6 +305,25 @@ fn show_admins(widget: &Widget) -> String {
         format!("{} in {}", person.join(" "), admin.organisation)
     };
     show(&widget.admins.iter().map(admin).collect::<Vec<_>>())
+}
+
+fn show_settings(widget: &Widget) -> String {
+    let settings = widget.settings;
+    let user = settings.user.then_some("of each user");
+    let organisation = settings
+        .organisation
+        .map(|organisation| match organisation {
+            OrganisationSettings::Admins => "of the organisation, written by administrators",
+            OrganisationSettings::AdminsOnly => {
+                "of the organisation, written and read by administrators"
+            }
+            OrganisationSettings::Members => "of the organisation, written by every member",
+        });
+    let parts: Vec<&str> = user.into_iter().chain(organisation).collect();
+    match parts.is_empty() {
+        true => "none".to_owned(),
+        false => parts.join("; "),
+    }
 }
 
 fn show_owner(owner: OwnerMode) -> String {

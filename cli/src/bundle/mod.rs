@@ -5,8 +5,8 @@
 //!
 //! One file per thing judged: `source` over `folder` and `archive` (files), `json` and `document` (JSON with lines),
 //! `schema`, `named_api`, `passport_file` with `oauth_metadata`, `consulate_file`, `passport_settings` with
-//! `answer_settings` (what the files say), `address`, `id`, `near` and `placeholder` (spellings), `named_passport`, `bind`,
-//! `inherit`, `bundled`, `call` and `assemble` (cross-checks, records), `difference` (what a later import changes),
+//! `answer_settings`, `qrvey` with `qrvey_permissions` and `qrvey_placeholders` (what the files say), `address`, `id`, `near` and `placeholder` (spellings), `named_passport`, `bind`,
+//! `inherit`, `bundled`, `call` and `assemble` (cross-checks, records), `difference` with `qrvey_difference` (what a later import changes),
 //! `finding`. For `lint` also `lint`, `code` and `page` (the widget's own code); for `pack` also `pack` and `contents`.
 //!
 //! Source: the Appspace advanced guide on passports.
@@ -25,6 +25,7 @@ mod difference;
 mod document;
 mod finding;
 mod folder;
+mod host;
 mod id;
 mod inherit;
 mod json;
@@ -38,6 +39,10 @@ mod page;
 mod passport_file;
 mod passport_settings;
 mod placeholder;
+mod qrvey;
+mod qrvey_difference;
+mod qrvey_permissions;
+mod qrvey_placeholders;
 mod schema;
 mod source;
 
@@ -47,7 +52,7 @@ use consulate_core::definition::{Host, Passport, Widget};
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::secret::SecretText;
 
-pub use difference::{Stored, differences, keep_bindings};
+pub use difference::{Stored, differences, keep_bindings, keep_members_until};
 pub use finding::{Finding, Severity};
 pub use id::{ID_RULE, is_id};
 pub use lint::lint;

@@ -10,7 +10,7 @@ use consulate_core::definition::{
     RevocationStyle,
 };
 use consulate_core::egress::LoopbackExceptions;
-use consulate_core::passport::SharedAccount;
+use consulate_core::passport::{SharedAccount, ThrottleScope};
 
 use super::address::{self, Fault};
 use super::answer_settings::{Telling, answers, inject, pinned, reset_header};
@@ -63,6 +63,7 @@ pub(super) struct PassportSettings {
     refused_when: Option<Vec<AnswerMatch>>,
     throttled_when: Option<Vec<AnswerMatch>>,
     throttle_reset_header: Option<String>,
+    throttle_scope: Option<ThrottleScope>,
     reserved_params: Option<Vec<String>>,
     browser_delivery: Option<bool>,
 }
@@ -115,6 +116,7 @@ impl PassportSettings {
             refused_when,
             throttled_when,
             throttle_reset_header,
+            throttle_scope,
             reserved_params,
             browser_delivery,
         } = self;
@@ -164,6 +166,7 @@ impl PassportSettings {
         set(&mut passport.refused_when, refused_when);
         set(&mut passport.throttled_when, throttled_when);
         set_some(&mut passport.throttle_reset_header, throttle_reset_header);
+        set(&mut passport.throttle_scope, throttle_scope);
         set(&mut passport.reserved_params, reserved_params);
         set(&mut passport.browser_delivery, browser_delivery);
     }
@@ -227,6 +230,7 @@ pub(super) fn read(
         refused_when: answers(entry, "refused_when", Telling::Body, findings),
         throttled_when: answers(entry, "throttled_when", Telling::Status, findings),
         throttle_reset_header: reset_header(entry, findings),
+        throttle_scope: one_of(entry, "throttle_scope", &THROTTLE_SCOPES, findings),
         reserved_params: strings(entry, "reserved_params", findings),
         browser_delivery: entry.boolean("browser_delivery", findings),
     };
@@ -246,6 +250,11 @@ const REVOCATION_STYLES: [(&str, RevocationStyle); 6] = [
     ("query", RevocationStyle::Query),
     ("delete_permissions", RevocationStyle::DeletePermissions),
     ("sign_out", RevocationStyle::SignOut),
+];
+const THROTTLE_SCOPES: [(&str, ThrottleScope); 3] = [
+    ("api", ThrottleScope::Api),
+    ("connection", ThrottleScope::Connection),
+    ("organisation", ThrottleScope::Organisation),
 ];
 const SHARED_ACCOUNTS: [(&str, SharedAccount); 2] = [
     ("warn", SharedAccount::Warn),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use consulate_core::passport::{
     AnswerMatch, ClientAuthentication, Credential, Inject, PinnedField, Profile, RefreshRotation,
-    RevocationStyle, SharedAccount, Slot, TokenExchange,
+    RevocationStyle, SharedAccount, Slot, ThrottleScope, TokenExchange,
 };
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
@@ -152,6 +152,9 @@ pub struct Entry {
     /// A header that says when calls are welcome again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub throttle_reset_header: Option<String>,
+    /// What else is left alone until then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub throttle_scope: ThrottleScope,
     /// Query names only the provider or the proxy may set.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reserved_params: Vec<String>,

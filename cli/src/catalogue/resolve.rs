@@ -124,6 +124,7 @@ impl Entry {
             refused_when: self.refused_when.clone(),
             throttled_when: self.throttled_when.clone(),
             throttle_reset_header: self.throttle_reset_header.clone(),
+            throttle_scope: self.throttle_scope,
             reserved_params: self.reserved_params.clone(),
             browser_delivery: false,
             variables,

@@ -35,6 +35,8 @@ pub struct Demo {
     pub base_url: String,
     /// The widget's own origin on the same port: `http://localhost:PORT`.
     pub widget_origin: String,
+    /// The Qrvey instance: `http://127.0.0.1:PORT`, a port of its own.
+    pub qrvey: String,
     /// Vouches for the demo's users, as a host application does.
     pub mint: Mint,
     /// The functions' log lines.
@@ -61,6 +63,7 @@ pub fn router(demo: Demo) -> Router {
     let at_widget = Router::new()
         .route("/demo/widget", get(widget_page))
         .route("/demo/widget/connected", get(connected_page))
+        .route("/demo/dashboard", get(dashboard_page))
         .route_layer(from_fn_with_state(demo.clone(), only_at_widget));
     let at_both = Router::new()
         .route("/demo/assets/{file}", get(asset))
@@ -129,6 +132,10 @@ async fn host_page(State(demo): State<Demo>) -> Response {
 
 async fn widget_page(State(demo): State<Demo>) -> Response {
     Page::Widget.response(&demo)
+}
+
+async fn dashboard_page(State(demo): State<Demo>) -> Response {
+    Page::Dashboard.response(&demo)
 }
 
 async fn connected_page(State(demo): State<Demo>) -> Response {

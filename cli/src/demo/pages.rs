@@ -24,6 +24,8 @@ pub(super) enum Page {
     Host,
     /// The widget itself, embedded by the host page only.
     Widget,
+    /// A widget that embeds a Qrvey dashboard, embedded by the host page only.
+    Dashboard,
     /// Where redirect mode comes back to: a top-level window on the widget's origin.
     Connected,
 }
@@ -33,20 +35,25 @@ impl Page {
         match self {
             Self::Host => include_str!("assets/host.html"),
             Self::Widget => include_str!("assets/widget.html"),
+            Self::Dashboard => include_str!("assets/dashboard.html"),
             Self::Connected => include_str!("assets/connected.html"),
         }
     }
 
-    /// No inline script or style anywhere, nothing from another server.
+    /// No inline script or style anywhere, nothing from another server; only the dashboard's script is Qrvey's.
     fn policy(self, demo: &Demo) -> String {
         let (base, widget) = (&demo.base_url, &demo.widget_origin);
         let (connect, frame, ancestors) = match self {
             Self::Host => ("'self'", widget.as_str(), "'none'"),
-            Self::Widget => (base.as_str(), "'none'", base.as_str()),
+            Self::Widget | Self::Dashboard => (base.as_str(), "'none'", base.as_str()),
             Self::Connected => (base.as_str(), "'none'", "'none'"),
         };
+        let theirs = match self {
+            Self::Dashboard => format!(" {}", demo.qrvey),
+            Self::Host | Self::Widget | Self::Connected => String::new(),
+        };
         format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; \
+            "default-src 'none'; script-src 'self'{theirs}; style-src 'self'; img-src 'self'; connect-src {connect}{theirs}; \
              frame-src {frame}; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
         )
     }
@@ -59,7 +66,8 @@ impl Page {
         let html = self
             .html()
             .replace("{{BASE_URL}}", &demo.base_url)
-            .replace("{{WIDGET_ORIGIN}}", &demo.widget_origin);
+            .replace("{{WIDGET_ORIGIN}}", &demo.widget_origin)
+            .replace("{{QRVEY}}", &demo.qrvey);
         let policy = [(CONTENT_SECURITY_POLICY, policy)];
         ([(CONTENT_TYPE, HTML)], policy, html).into_response()
     }
@@ -72,6 +80,7 @@ pub(super) fn asset(name: &str) -> Response {
         "connected.js" => (SCRIPT, include_str!("assets/connected.js")),
         "connecting.js" => (SCRIPT, include_str!("assets/connecting.js")),
         "consulate.js" => (SCRIPT, include_str!("assets/consulate.js")),
+        "dashboard.js" => (SCRIPT, include_str!("assets/dashboard.js")),
         "elements.js" => (SCRIPT, include_str!("assets/elements.js")),
         "host-link.js" => (SCRIPT, include_str!("assets/host-link.js")),
         "host.css" => (CSS, include_str!("assets/host.css")),
@@ -102,9 +111,9 @@ pub(super) fn common_headers() -> [(HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// The demo's own bundle as `(path, text)`, with the provider's address (`http://127.0.0.1:PORT/demo/provider`) and
-/// the widget's origin filled in. Write it into a folder and import that.
-pub fn bundle(provider: &str, widget_origin: &str) -> Vec<(&'static str, String)> {
+/// The demo's own bundle as `(path, text)`, with the provider's address (`http://127.0.0.1:PORT/demo/provider`), the
+/// widget's origin and the Qrvey instance's filled in. Write it into a folder and import that.
+pub fn bundle(provider: &str, widget_origin: &str, qrvey: &str) -> Vec<(&'static str, String)> {
     let files = [
         ("schema.json", include_str!("bundle/schema.json")),
         (
@@ -116,6 +125,7 @@ pub fn bundle(provider: &str, widget_origin: &str) -> Vec<(&'static str, String)
     let fill = |text: &str| {
         text.replace("{{PROVIDER}}", provider)
             .replace("{{WIDGET_ORIGIN}}", widget_origin)
+            .replace("{{QRVEY}}", qrvey)
     };
     files.map(|(path, text)| (path, fill(text))).into()
 }
@@ -133,6 +143,7 @@ mod tests {
         let files = bundle(
             "http://127.0.0.1:8787/demo/provider",
             "http://localhost:8787",
+            "http://127.0.0.1:8788",
         );
         assert_eq!(files.len(), 3);
         for (path, text) in &files {
@@ -152,8 +163,10 @@ mod tests {
             Page::Host.html(),
             Page::Widget.html(),
             Page::Connected.html(),
+            Page::Dashboard.html(),
             include_str!("assets/connected.js"),
             include_str!("assets/connecting.js"),
+            include_str!("assets/dashboard.js"),
             include_str!("assets/host.js"),
             include_str!("assets/timeline.js"),
             include_str!("assets/widget.js"),
@@ -170,7 +183,7 @@ mod tests {
 
     #[test]
     fn no_page_has_inline_script_or_style() {
-        for page in [Page::Host, Page::Widget, Page::Connected] {
+        for page in [Page::Host, Page::Widget, Page::Dashboard, Page::Connected] {
             let html = page.html();
             assert!(!html.contains("<style"), "{page:?}");
             assert!(!html.contains(" style="), "{page:?}");

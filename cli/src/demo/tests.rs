@@ -39,6 +39,7 @@ async fn serve() -> Served {
     let demo = Demo {
         base_url: format!("http://127.0.0.1:{port}"),
         widget_origin: format!("http://localhost:{port}"),
+        qrvey: "http://127.0.0.1:1".to_owned(),
         mint: Arc::new(|user| Ok((format!("jwt-of-{user}"), "2026-11-21T07:05:00Z".to_owned()))),
         steps: steps.clone(),
     };
@@ -120,6 +121,16 @@ async fn the_widget_may_call_consulate_only_and_is_framed_by_the_host_page_only(
     let policy = page.header("content-security-policy");
     assert!(policy.contains(&format!("connect-src http://127.0.0.1:{};", demo.port)));
     assert!(policy.contains(&format!("frame-ancestors http://127.0.0.1:{};", demo.port)));
+    let dashboard = demo.get("/demo/dashboard", &demo.widget()).await;
+    let policy = dashboard.header("content-security-policy");
+    assert!(policy.contains("script-src 'self' http://127.0.0.1:1;"));
+    let calls = format!(
+        "connect-src http://127.0.0.1:{} http://127.0.0.1:1;",
+        demo.port
+    );
+    assert!(policy.contains(&calls));
+    assert!(policy.contains(&format!("frame-ancestors http://127.0.0.1:{};", demo.port)));
+    assert!(!dashboard.body.contains("{{"));
     let connected = demo.get("/demo/widget/connected", &demo.widget()).await;
     assert!(
         connected

@@ -1,4 +1,4 @@
-//! The demo's parts put together: the provider "Acme Cloud", the demo bundle imported, and the pages.
+//! The demo's parts put together: the provider "Acme Cloud", a Qrvey instance, the demo bundle imported, and the pages.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use consulate_core::clock::Clock;
 use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_fakes::provider::{Client, ClientAuthentication, Provider, Settings};
+use consulate_fakes::qrvey::{self, Qrvey};
 use consulate_fakes::secrets_manager::SecretsManager;
+use consulate_fakes::serve::Served;
 use serde_json::{Value, json};
 
 use super::imports::{done, import_agreed, make_host_secret};
@@ -20,6 +22,7 @@ use crate::operator::target::{SECRETS_PREFIX, Target};
 
 const WIDGET: &str = "demo";
 const PASSPORT: &str = "demo.acme-cloud";
+const TEMPLATE: &str = "sales";
 const CLIENT: &str = "acme-demo";
 const ORGANISATION: &str = "acme";
 /// Seconds a caller JWT of the demo is good for.
@@ -34,6 +37,33 @@ pub(super) struct Ground<'g> {
     pub state_file: &'g Path,
     pub clock: &'g Clock,
     pub steps: &'g Arc<Steps>,
+    pub dashboards: &'g Dashboards,
+}
+
+/// The demo's Qrvey instance, on a port of its own: its pages are of another origin, as they are in life.
+pub(super) struct Dashboards {
+    pub qrvey: Qrvey,
+    pub served: Served,
+    api_key: String,
+}
+
+impl Dashboards {
+    /// An instance with a new API key.
+    pub async fn start(clock: &Clock) -> anyhow::Result<Self> {
+        let api_key = random::secret_text()?;
+        let clock = clock.clone();
+        let settings = qrvey::Settings {
+            api_keys: vec![api_key.clone()],
+            clock: Arc::new(move || clock.now().millis()),
+            ..qrvey::Settings::default()
+        };
+        let (qrvey, served) = Qrvey::start(settings, 0).await?;
+        Ok(Self {
+            qrvey,
+            served,
+            api_key,
+        })
+    }
 }
 
 /// The demo's provider and routes. Imports the demo bundle: its addresses hold the port, which may have changed.
@@ -41,7 +71,11 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
     let provider_url = format!("{}/demo/provider", ground.base_url);
     let widget_origin = format!("http://localhost:{}", ground.port);
     let folder = tempfile::tempdir()?;
-    for (path, text) in demo::bundle(&provider_url, &widget_origin) {
+    for (path, text) in demo::bundle(
+        &provider_url,
+        &widget_origin,
+        &ground.dashboards.served.url(),
+    ) {
         let path = folder.path().join(path);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -50,6 +84,9 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
     }
     import_agreed(ground.target, folder.path(), Vec::new()).await?;
     make_host_secret(ground.target, ground.secrets, WIDGET).await?;
+    let api_key = json!({ "api_key": ground.dashboards.api_key }).to_string();
+    let name = format!("qrvey/{WIDGET}/{TEMPLATE}");
+    done(set_secret(ground.target, &name, &SecretText::new(api_key)).await?)?;
 
     let clock = ground.clock.clone();
     let provider = Provider::new(Settings {
@@ -66,6 +103,7 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
     let pages = demo::router(Demo {
         base_url: ground.base_url.to_owned(),
         widget_origin,
+        qrvey: ground.dashboards.served.url(),
         mint: mint(ground.secrets.clone(), ground.clock.clone()),
         steps: ground.steps.clone(),
     });
@@ -106,8 +144,9 @@ fn mint(secrets: SecretsManager, clock: Clock) -> Mint {
             email: Some(format!("{user}@acme.example")),
             expires_in: JWT_LIFETIME,
         };
-        let (jwt, expires_at) = caller_jwt::sign(&SecretText::new(secret), &arguments, clock.now())
-            .map_err(|_| "The demo's host secret is not usable")?;
+        let (jwt, expires_at) =
+            caller_jwt::sign(&SecretText::new(secret), &arguments, false, clock.now())
+                .map_err(|_| "The demo's host secret is not usable")?;
         Ok((jwt, expires_at.rfc3339()))
     })
 }

@@ -18,6 +18,8 @@ pub(super) struct Functions {
     pub connect: Router,
     pub proxy: Router,
     pub console: Router,
+    pub qrvey_token: Router,
+    pub settings: Router,
 }
 
 /// Which function answers a path.
@@ -26,6 +28,8 @@ enum Function {
     Connect,
     Proxy,
     Console,
+    QrveyToken,
+    Settings,
 }
 
 /// The router of the public port. `demo`'s routes come first.
@@ -41,6 +45,8 @@ async fn dispatch(functions: Functions, request: Request) -> Response {
         Some(Function::Connect) => functions.connect,
         Some(Function::Proxy) => functions.proxy,
         Some(Function::Console) => functions.console,
+        Some(Function::QrveyToken) => functions.qrvey_token,
+        Some(Function::Settings) => functions.settings,
         None => return Problem::new(Code::NotFound, "No route of this address.").into_response(),
     };
     match router.call(request).await {
@@ -62,6 +68,8 @@ fn function_of(path: &str) -> Option<Function> {
         (Some("apis"), ..) | (Some("connections"), Some(_), Some("access-token")) => {
             Function::Proxy
         }
+        (Some("qrvey"), ..) => Function::QrveyToken,
+        (Some("settings"), ..) => Function::Settings,
         _ => Function::Connect,
     };
     Some(function)
@@ -115,6 +123,12 @@ mod tests {
             (
                 "/v1/widgets/w/connections/acme/access-token",
                 Some(Function::Proxy),
+            ),
+            ("/v1/widgets/w/qrvey/sales", Some(Function::QrveyToken)),
+            ("/v1/widgets/w/settings/user", Some(Function::Settings)),
+            (
+                "/v1/widgets/w/settings/organisation/a.b",
+                Some(Function::Settings),
             ),
             ("/v1/widgets/w/connections", Some(Function::Connect)),
             ("/v1/widgets/w/connections/acme", Some(Function::Connect)),

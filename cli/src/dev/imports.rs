@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use consulate_core::definition::HostKind;
 use consulate_core::definitions::Definitions;
 use consulate_core::random;
 use consulate_core::secret::SecretText;
@@ -74,8 +75,8 @@ pub(super) async fn import_agreed(
         .with_context(|| format!("cannot import {}", bundle.display()))
 }
 
-/// Gives `widget` a random host secret where it has none: here, nobody but `consulate token` and the demo vouches for
-/// callers. True when one was made.
+/// Gives `widget` a random host secret where it has none, unless an issuer vouches for its callers: here, nobody but
+/// `consulate token` and the demo does. True when one was made.
 pub(super) async fn make_host_secret(
     target: &Target,
     secrets: &SecretsManager,
@@ -83,6 +84,19 @@ pub(super) async fn make_host_secret(
 ) -> anyhow::Result<bool> {
     let name = format!("widgets/{widget}");
     if secrets.get(&format!("{SECRETS_PREFIX}{name}")).is_some() {
+        return Ok(false);
+    }
+    let definitions = Definitions::new(
+        target.dynamodb.clone(),
+        &target.table,
+        Duration::from_secs(1),
+    );
+    let imported = definitions.widget(widget).await?;
+    let host = match imported.as_ref().and_then(|widget| widget.host.as_deref()) {
+        Some(host) => definitions.host(host).await?,
+        None => None,
+    };
+    if host.is_some_and(|host| host.kind != HostKind::Happeo) {
         return Ok(false);
     }
     let value = SecretText::new(json!({ "host_secrets": [random::secret_text()?] }).to_string());

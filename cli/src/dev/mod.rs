@@ -29,6 +29,7 @@ use consulate_fakes::eventbridge::EventBridge;
 use consulate_fakes::gate::AccessGate;
 use consulate_fakes::lambda::Functions;
 use consulate_fakes::provider::Provider;
+use consulate_fakes::qrvey::Qrvey;
 use consulate_fakes::schedule::Schedule;
 use consulate_fakes::secrets_manager::SecretsManager;
 use consulate_fakes::serve::{Served, serve_on};
@@ -42,6 +43,7 @@ use crate::operator::arguments::DevArguments;
 use crate::operator::dev_file::DevFile;
 use crate::operator::keys;
 use crate::operator::target::{Target, dev_config};
+use demo_parts::Dashboards;
 use folder::DataFolder;
 use simulated::Simulation;
 use simulators::Simulators;
@@ -136,6 +138,7 @@ pub struct Running {
     pub schedule: Option<Schedule>,
     /// The demo's provider, where there is a demo.
     pub provider: Option<Provider>,
+    dashboards: Option<Dashboards>,
     /// The simulated providers, where there are any.
     pub simulation: Option<Simulation>,
     /// The log, as the demo page reads it.
@@ -180,8 +183,13 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     let (steps, listeners) = listen(options.listener);
     let simulators = Simulators::start(&folder, &gate, &options.clock).await?;
     let mut allow = options.allow;
-    if options.demo {
+    let dashboards = match options.demo {
+        true => Some(Dashboards::start(&options.clock).await?),
+        false => None,
+    };
+    if let Some(dashboards) = &dashboards {
         allow.push(format!("127.0.0.1:{}", listening.port));
+        allow.push(dashboards.served.addr.to_string());
     }
     let dev_file = DevFile {
         base_url: format!("http://127.0.0.1:{}", listening.port),
@@ -230,7 +238,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     )?;
 
     let mut notes: Vec<String> = listening.note.into_iter().collect();
-    let (provider, demo) = if options.demo {
+    let (provider, demo) = if let Some(dashboards) = &dashboards {
         let ground = demo_parts::Ground {
             target: &target,
             secrets: &simulators.secrets,
@@ -239,6 +247,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
             state_file: &folder.file("demo-provider.json"),
             clock: &options.clock,
             steps: &steps,
+            dashboards,
         };
         let (provider, routes) = demo_parts::set_up(ground)
             .await
@@ -267,6 +276,8 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         connect: consulate_connect::router(connect),
         proxy: consulate_proxy::router(proxy),
         console: consulate_console::router(consulate_console::State::new(&foundation)?),
+        qrvey_token: consulate_qrvey_token::router(consulate_qrvey_token::State::new(&foundation)),
+        settings: consulate_settings::router(consulate_settings::State::new(&foundation)),
     };
     let router = gateway::router(functions, demo);
     let serve = |listener| serve_on(listener, router.clone());
@@ -297,6 +308,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         queues: simulators.queues,
         event_bus: simulators.event_bus,
         provider,
+        dashboards,
         simulation,
         steps,
         foundation,
@@ -318,6 +330,11 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
 }
 
 impl Running {
+    /// The demo's Qrvey instance, where there is a demo.
+    pub fn qrvey(&self) -> Option<&Qrvey> {
+        self.dashboards.as_ref().map(|dashboards| &dashboards.qrvey)
+    }
+
     /// Stops: requests under way may finish for two seconds. The data folder is free afterwards.
     pub async fn stop(self) -> anyhow::Result<()> {
         drop(self.sweeping);
@@ -327,6 +344,9 @@ impl Running {
             futures_util::future::join_all(self.simulated.map(Served::stop)).await;
             if let Some(simulation) = self.simulation {
                 simulation.stop().await;
+            }
+            if let Some(dashboards) = self.dashboards {
+                dashboards.served.stop().await;
             }
         };
         let _in_time = tokio::time::timeout(STOP_WITHIN, finish).await;

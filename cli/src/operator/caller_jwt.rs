@@ -1,11 +1,13 @@
 //! `consulate token`: a caller JWT as the widget's host makes it, for trying out a widget without its host.
 //!
 //! HS256 with the widget's current host secret; claims `user.id`, `user.primaryEmail`, `organisation.id`, `iat`, `exp`
-//! (Happeo developer page "Advanced usage").
+//! (Happeo developer page "Advanced usage"), and `jti` where the host's JWTs change something once only. An OIDC host's JWTs are
+//! its issuer's to sign: nobody else can.
 
 use anyhow::{Context as _, bail};
 use consulate_core::clock::Timestamp;
-use consulate_core::definition::Widget;
+use consulate_core::definition::{Host, HostKind, Widget};
+use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_core::table;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -30,12 +32,28 @@ struct HostSecrets {
 /// The widget or its host secret is missing.
 pub async fn token(target: &Target, arguments: &TokenArguments) -> anyhow::Result<Report> {
     let id = &arguments.widget;
-    if Records::of(target)
-        .read::<Widget>(table::widget_pk(id))
-        .await?
-        .is_none()
-    {
+    let records = Records::of(target);
+    let Some(widget) = records.read::<Widget>(table::widget_pk(id)).await? else {
         bail!("no widget \"{id}\" is imported");
+    };
+    let host = match widget.definition.host {
+        Some(host) => records.read::<Host>(table::host_pk(&host)).await?,
+        None => None,
+    };
+    let host = host.map(|record| record.definition);
+    let Some(host) = host else {
+        bail!(
+            "the widget \"{id}\" has no host, so it has no callers: add \"host\" to its consulate.json"
+        );
+    };
+    if let HostKind::Oidc(oidc) = &host.kind {
+        let text = format!(
+            "The callers of \"{id}\" come from {}, which alone can sign their JWTs: sign in there, for the audience \"{}\".\n\
+             To try the widget without it, import it into a `consulate dev` of its own with \"host\": {{\"type\": \"happeo\"}}.",
+            oidc.issuer, oidc.audience
+        );
+        let json = json!({ "host": host.id, "issuer": oidc.issuer, "audience": oidc.audience });
+        return Ok(Report::refused(text, json));
     }
     let secret = SecretStore::of(target)
         .get(&format!("widgets/{id}"))
@@ -43,20 +61,21 @@ pub async fn token(target: &Target, arguments: &TokenArguments) -> anyhow::Resul
     let secret = secret.with_context(|| {
         format!("the host secret of \"{id}\" is not set: give {{\"host_secrets\":[…]}} to `consulate secret set widgets/{id}`")
     })?;
-    let (jwt, expires_at) = sign(&secret, arguments, target.clock.now())?;
+    let (jwt, expires_at) = sign(&secret, arguments, host.one_time_jwt, target.clock.now())?;
     Ok(Report::done(
         jwt.as_str(),
         json!({ "token": jwt, "expires_at": expires_at }),
     ))
 }
 
-/// Signs with the first of the secret's `host_secrets`.
+/// Signs with the first of the secret's `host_secrets`; `one_time` gives the JWT a `jti`.
 ///
 /// # Errors
 /// The secret is not of the documented shape.
 pub fn sign(
     host_secrets: &SecretText,
     arguments: &TokenArguments,
+    one_time: bool,
     now: Timestamp,
 ) -> anyhow::Result<(String, Timestamp)> {
     consulate_core::jwt::install();
@@ -73,6 +92,9 @@ pub fn sign(
     });
     if let (Some(email), Some(user)) = (&arguments.email, claims.get_mut("user")) {
         *user = json!({ "id": arguments.user, "primaryEmail": email });
+    }
+    if let (true, Some(claims)) = (one_time, claims.as_object_mut()) {
+        claims.insert("jti".to_owned(), random::id()?.into());
     }
     let key = EncodingKey::from_secret(secret.expose().as_bytes());
     let jwt = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?;
@@ -97,7 +119,8 @@ mod tests {
         };
         let secret =
             SecretText::new(r#"{"host_secrets":["current-secret-16","next-secret-16-16"]}"#);
-        let (jwt, expires_at) = sign(&secret, &arguments, Timestamp::from_seconds(1_000)).unwrap();
+        let (jwt, expires_at) =
+            sign(&secret, &arguments, false, Timestamp::from_seconds(1_000)).unwrap();
         assert_eq!(expires_at, Timestamp::from_seconds(1_060));
         let mut parts = jwt.split('.');
         let signed = format!("{}.{}", parts.next().unwrap(), parts.next().unwrap());
@@ -126,6 +149,7 @@ mod tests {
             let error = sign(
                 &SecretText::new(text),
                 &TokenArguments::default(),
+                true,
                 Timestamp::default(),
             )
             .unwrap_err();

@@ -64,6 +64,7 @@ mod tests {
             kind: HostKind::Happeo,
             organisations: organisations.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
             require_exp: true,
+            one_time_jwt: false,
         }
     }
 
@@ -104,6 +105,29 @@ mod tests {
         );
         // Nobody stands under it any more, but its callers' connections may still be there.
         assert!(judged(Some(&same), false, &[], false).is_err());
+    }
+
+    #[test]
+    fn another_issuer_or_audience_is_another_definition() {
+        let issuer = |audience: &str| -> Host {
+            serde_json::from_value(serde_json::json!({
+                "id": "acme", "type": "oidc", "issuer": "https://id.example.com", "audience": audience, "organisation": "o1",
+                "claims": {"user": ["sub"], "email": ["email"]},
+            }))
+            .unwrap()
+        };
+        let joining = |declared: &Host, stored: &Host| {
+            judge(&Standing {
+                declared,
+                stored: Some(stored),
+                is_own: false,
+                others: &["files".to_owned()],
+                join: true,
+            })
+        };
+        assert_eq!(joining(&issuer("a"), &issuer("a")), Ok(None));
+        assert!(joining(&issuer("b"), &issuer("a")).is_err());
+        assert!(joining(&host(None), &issuer("a")).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `consulate import`: judges a bundle, compares it with what is stored, and writes all of it or nothing.
 
 use anyhow::Context as _;
-use consulate_core::definition::{Host, Passport, Widget};
+use consulate_core::definition::{Authentication, Host, Passport, Widget};
+use consulate_core::passport::DeliveryRefused;
 use consulate_core::table;
 use serde_json::json;
 
@@ -38,6 +39,7 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
     let stored = seen.stored();
     if let Some(stored) = &stored {
         bundle::keep_bindings(stored, &mut import);
+        bundle::keep_members_until(stored, &mut import, target.clock.now());
     }
     let bound = match bound_passports(&records, &import).await? {
         Ok(bound) => bound,
@@ -219,7 +221,7 @@ async fn bound_passports(
             continue;
         };
         if let Some(known) = bound.iter().find(|known| known.definition.id == *id) {
-            if let Some(refusal) = mismatch(key, &authentication.provider, &known.definition) {
+            if let Some(refusal) = mismatch(authentication, &known.definition) {
                 return Ok(Err(refusal));
             }
             continue;
@@ -237,7 +239,7 @@ async fn bound_passports(
                 json!({ "auth_key": key, "passport": id }),
             )));
         };
-        if let Some(refusal) = mismatch(key, &authentication.provider, &passport.definition) {
+        if let Some(refusal) = mismatch(authentication, &passport.definition) {
             return Ok(Err(refusal));
         }
         bound.push(passport);
@@ -245,18 +247,26 @@ async fn bound_passports(
     Ok(Ok(bound))
 }
 
-/// A bundle written for one provider does not get the accounts of another.
-fn mismatch(key: &str, provider: &str, passport: &Passport) -> Option<Report> {
-    if provider.is_empty() || provider == passport.provider {
-        return None;
+/// A bundle written for one provider does not get the accounts of another, and no browser what is not for browsers.
+fn mismatch(authentication: &Authentication, passport: &Passport) -> Option<Report> {
+    let (key, provider) = (&authentication.auth_key, &authentication.provider);
+    let json = || json!({ "auth_key": key, "passport": passport.id });
+    if provider.is_empty() || *provider == passport.provider {
+        return match passport.may_deliver(authentication) {
+            Err(why @ (DeliveryRefused::NotConsented | DeliveryRefused::RenewsItself)) => {
+                let text = format!(
+                    "\"{key}\" is declared for browser delivery, but its passport is \"{}\": {why}. Nothing was imported.",
+                    passport.id
+                );
+                Some(Report::refused(text, json()))
+            }
+            _ => None,
+        };
     }
     let text = format!(
         "\"{key}\" asks for the provider \"{provider}\", but the passport \"{}\" is one of \"{}\". Nothing was imported.\n\
          Bind a passport of that provider.",
         passport.id, passport.provider
     );
-    Some(Report::refused(
-        text,
-        json!({ "auth_key": key, "passport": passport.id }),
-    ))
+    Some(Report::refused(text, json()))
 }

@@ -1,12 +1,14 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
-use consulate_core::definition::Passport;
+use consulate_core::definition::{HostKind, Passport};
+use consulate_core::passport::DeliveryRefused;
 use consulate_core::table::ConnectionKey;
 use serde_json::{Value, json};
 
 use super::connections::id_of;
 use super::records::Record;
 use super::report::{self, Report};
+use super::secret_shape::is_api_key_for;
 use super::secret_store::SecretStore;
 use super::target::Target;
 use crate::bundle::Import;
@@ -77,6 +79,12 @@ pub(super) async fn done(
             hosts(passport),
         ));
     }
+    for (name, template) in &import.widget.qrvey {
+        text.push_str(&format!(
+            "\n\nQrvey template {name}\n  API key goes to           {}",
+            template.domain
+        ));
+    }
     section(&mut text, "Notes:", &import.notes);
     if !import.findings.is_empty() {
         text.push_str("\n\n");
@@ -84,6 +92,10 @@ pub(super) async fn done(
     }
     let mut next = remarks.to_vec();
     next.extend(missing_secrets(target, import, &passports).await?);
+    next.extend(missing_permissions(
+        import,
+        bound.iter().map(|record| &record.definition),
+    ));
     section(&mut text, "Next:", &next);
 
     let shown: Vec<Value> = passports
@@ -131,6 +143,28 @@ fn shown(target: &Target, import: &Import, passport: &Passport) -> Value {
     })
 }
 
+/// Browser delivery that a widget declares and an operator's passport does not allow. A bundled one's is a finding.
+fn missing_permissions<'p>(
+    import: &Import,
+    passports: impl Iterator<Item = &'p Passport>,
+) -> Vec<String> {
+    let mut missing = Vec::new();
+    for passport in passports {
+        let mut keys = import.widget.authentications.iter();
+        let refused = keys.find(|authentication| {
+            authentication.passport.as_ref() == Some(&passport.id)
+                && passport.may_deliver(authentication) == Err(DeliveryRefused::NotAllowed)
+        });
+        missing.extend(refused.map(|authentication| {
+            format!(
+                "\"{}\" is declared for browser delivery, which the passport {} does not allow: repeat its `consulate passports add` with --browser-delivery, or use \"delivery\": \"server\".",
+                authentication.auth_key, passport.id
+            )
+        }));
+    }
+    missing
+}
+
 /// The secrets without which nothing works.
 async fn missing_secrets(
     target: &Target,
@@ -140,7 +174,8 @@ async fn missing_secrets(
     let store = SecretStore::of(target);
     let mut missing = Vec::new();
     let name = format!("widgets/{}", import.widget.id);
-    if import.host.is_some() && !store.is_set(&name).await? {
+    let signs = import.host.as_ref().map(|host| &host.kind) == Some(&HostKind::Happeo);
+    if signs && !store.is_set(&name).await? {
         missing.push(format!(
             "Give {{\"host_secrets\":[\"…\"]}} to `consulate secret set {name}`."
         ));
@@ -152,6 +187,19 @@ async fn missing_secrets(
                 "Give {{\"client_secret\":\"…\"}} to `consulate secret set {name}`."
             ));
         }
+    }
+    for (template, record) in &import.widget.qrvey {
+        let name = format!("qrvey/{}/{template}", import.widget.id);
+        let remark = match store.get(&name).await? {
+            None => ".",
+            Some(stored) if !is_api_key_for(&stored, &record.domain) => {
+                ": it was set for another domain, and is not used for this one."
+            }
+            Some(_) => continue,
+        };
+        missing.push(format!(
+            "Give {{\"api_key\":\"…\"}} to `consulate secret set {name}`{remark}"
+        ));
     }
     Ok(missing)
 }

@@ -85,6 +85,9 @@ fn made(target: &Target, entry: &Entry, passport: &Passport) -> String {
     let hosts = passport.api_hosts.iter().chain(&passport.host_patterns);
     let hosts: Vec<&str> = hosts.map(String::as_str).collect();
     lines.push(format!("  credentials go to         {}", hosts.join(", ")));
+    if passport.browser_delivery {
+        lines.push("  browser delivery          allowed".to_owned());
+    }
     let idle = passport.slots.iter().filter(|slot| slot.scopes.is_empty());
     for slot in idle {
         lines.push(format!(

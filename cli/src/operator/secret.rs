@@ -34,6 +34,17 @@ pub async fn set(target: &Target, name: &str, input: &SecretText) -> anyhow::Res
             };
             (secret_shape::widget(input), remark)
         }
+        Name::Qrvey { widget, template } => {
+            let found = records.read::<Widget>(table::widget_pk(widget)).await?;
+            let found = found.and_then(|widget| widget.definition.qrvey.get(template).cloned());
+            let Some(found) = found else {
+                let text = format!(
+                    "There is no Qrvey template \"{template}\" of a widget \"{widget}\". Import its bundle first."
+                );
+                return Ok(Report::refused(text, json!({ "field": null })));
+            };
+            (secret_shape::qrvey(input, &found), "")
+        }
         Name::Passport(id) => {
             let Some(passport) = records.read::<Passport>(table::passport_pk(id)).await? else {
                 let text = format!(

@@ -1,6 +1,8 @@
 //! PURE. What `secret set` takes: exactly the documented JSON, judged without ever repeating a value.
 
+use consulate_core::definition::QrveyTemplate;
 use consulate_core::passport::{ClientAuthentication, Passport};
+use consulate_core::qrvey::is_param;
 use consulate_core::secret::SecretText;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +23,13 @@ pub(super) enum Name {
     Widget(String),
     /// `passports/{id}`: the client secret of a passport.
     Passport(String),
+    /// `qrvey/{widget}/{name}`: the API key of a widget's Qrvey template.
+    Qrvey {
+        /// The widget.
+        widget: String,
+        /// The template.
+        template: String,
+    },
 }
 
 /// Why a name or a value is refused. Names a field where there is one; never holds a value.
@@ -48,7 +57,7 @@ impl Refusal {
 }
 
 impl Name {
-    /// Reads `widgets/ID` or `passports/ID`.
+    /// Reads `widgets/ID`, `passports/ID` or `qrvey/WIDGET/NAME`.
     pub fn read(text: &str) -> Result<Self, Refusal> {
         let bundled = |id: &str| {
             id.split_once('.')
@@ -59,9 +68,20 @@ impl Name {
             Some(("passports", id)) if is_id(id) || bundled(id) => {
                 Ok(Self::Passport(id.to_owned()))
             }
+            Some(("qrvey", rest)) => match rest.split_once('/') {
+                Some((widget, template)) if is_id(widget) && is_param(template) => {
+                    Ok(Self::Qrvey {
+                        widget: widget.to_owned(),
+                        template: template.to_owned(),
+                    })
+                }
+                _ => Err(Refusal::whole(
+                    "a Qrvey API key is named qrvey/WIDGET/NAME, after the widget and its template",
+                )),
+            },
             Some(("keys", _)) => Err(Refusal::whole("keyrings are made by `consulate keys init`")),
             _ => Err(Refusal::whole(
-                "there is no secret of that name: use widgets/ID or passports/ID, without prefix",
+                "there is no secret of that name: use widgets/ID, passports/ID or qrvey/WIDGET/NAME, without prefix",
             )),
         }
     }
@@ -142,6 +162,43 @@ pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<Secret
     }
     judge_endpoints(object.remove("endpoints"), passport)?;
     Ok(client_secret(&secret, passport))
+}
+
+/// `{"api_key":"…","domain"?:"…"}`, as it is stored for `template`: with the instance it may be sent to.
+pub(super) fn qrvey(input: &SecretText, template: &QrveyTemplate) -> Result<SecretText, Refusal> {
+    let mut object = object(input, &["api_key", "domain"])?;
+    let field = "api_key";
+    let key = match object.remove(field) {
+        Some(Value::String(key)) => SecretText::new(key),
+        _ => return Err(Refusal::of(field, "must be text")),
+    };
+    // It travels in a header.
+    let sendable = key.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    if key.expose().is_empty() || !sendable {
+        return Err(Refusal::of(
+            field,
+            "must not be empty, and holds printable ASCII without spaces only",
+        ));
+    }
+    match object.remove("domain") {
+        None => {}
+        Some(Value::String(domain)) if domain == template.domain => {}
+        Some(_) => {
+            return Err(Refusal::of(
+                "domain",
+                "must be the template's domain, or be left out",
+            ));
+        }
+    }
+    let document = json!({ "api_key": key.expose(), "domain": template.domain });
+    Ok(SecretText::new(document.to_string()))
+}
+
+/// Whether a stored API key may be sent to `domain`. One that names no domain was not set by this command.
+pub(super) fn is_api_key_for(stored: &SecretText, domain: &str) -> bool {
+    let document: Option<Map<String, Value>> = serde_json::from_str(stored.expose()).ok();
+    let set_for = document.and_then(|document| document.get("domain").cloned());
+    set_for.is_none_or(|set_for| set_for.as_str() == Some(domain))
 }
 
 /// The key of a client that signs, as it is stored.

@@ -228,6 +228,70 @@ async fn a_binding_by_flag_needs_a_passport_of_that_provider_and_is_kept() {
     assert_eq!(report.outcome, Outcome::Refused, "{}", report.text);
 }
 
+/// The widget declares it, the operator's passport has to allow it, and some passports never can.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_delivery_asks_the_operators_passport() {
+    let room = Room::new().await;
+    let bundle = Bundle::of("graph-calendar");
+    let settings = json!({"owner": "user", "delivery": "browser"});
+    bundle.set("consulate.json", "/authentications/msGraph", settings);
+    let bind = |passport: &str| {
+        let bind = ("msGraph".to_owned(), passport.to_owned());
+        move |arguments: &mut consulate::operator::arguments::ImportArguments| {
+            (arguments.binds, arguments.accept) = (vec![bind], true);
+        }
+    };
+    graph_passport(&room).await;
+    let report = room.import(bundle.path(), bind("graph")).await;
+    done(&report);
+    assert!(
+        report.text.contains("--browser-delivery"),
+        "{}",
+        report.text
+    );
+    let allowed = PassportArguments {
+        id: "graph".into(),
+        provider: "microsoft".into(),
+        client_id: Some("client-1".into()),
+        browser_delivery: true,
+        accept: true,
+        ..PassportArguments::default()
+    };
+    let target = &room.running.target;
+    let made = add_passport(target, &allowed).await.unwrap();
+    done(&made);
+    assert!(made.text.contains("browser delivery"), "{}", made.text);
+    let report = room.import(bundle.path(), bind("graph")).await;
+    done(&report);
+    assert!(
+        !report.text.contains("--browser-delivery"),
+        "{}",
+        report.text
+    );
+
+    // Meta's access tokens renew themselves.
+    let meta = PassportArguments {
+        id: "page".into(),
+        provider: "facebook".into(),
+        client_id: Some("client-2".into()),
+        browser_delivery: true,
+        ..PassportArguments::default()
+    };
+    done(&add_passport(target, &meta).await.unwrap());
+    bundle.set(
+        "schema.json",
+        "/authentications/0/metadata/passportProvider",
+        json!("facebook"),
+    );
+    let url = json!("https://graph.facebook.com/me");
+    bundle.set("schema.json", "/authenticatedApis/0/url", url);
+    let before = room.items().await;
+    let report = room.import(bundle.path(), bind("page")).await;
+    assert_eq!(report.outcome, Outcome::Refused, "{}", report.text);
+    assert!(report.text.contains("renews itself"), "{}", report.text);
+    assert_eq!(room.items().await, before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_cannot_reach_for_the_passport_of_another() {
     let room = Room::new().await;

@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::authorize::prepare;
-use crate::target::Target;
+use crate::target::{Change, Target};
 use crate::{State, disconnect, logged, status, typed};
 
 /// Does what the event in `payload` asks.
@@ -47,10 +47,10 @@ async fn done(state: &State, event: Event<ConnectAct>) -> Result<Response, Probl
                 .into_iter()
                 .map(|(name, text)| (name, Value::from(text)));
             let body = JsonObject::from(serde_json::Map::from_iter(typed));
-            Ok(typed::put(the_state, Target::of(who, &auth_key)?, body).await)
+            Ok(typed::put(the_state, Change(Target::of(who, &auth_key)?), body).await)
         }
         ConnectAct::Disconnect { auth_key } => {
-            Ok(disconnect::disconnect(the_state, Target::of(who, &auth_key)?).await)
+            Ok(disconnect::disconnect(the_state, Change(Target::of(who, &auth_key)?)).await)
         }
     }
 }

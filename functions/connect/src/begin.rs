@@ -10,7 +10,7 @@ use consulate_core::random;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::target::Target;
+use crate::target::{Change, Target};
 use crate::{State, logged};
 
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ struct Link {
 /// 201 `{"connect_url","expires_at"}`.
 pub(crate) async fn begin(
     extract::State(state): extract::State<State>,
-    target: Target,
+    Change(target): Change,
     body: JsonObject,
 ) -> Response {
     let fields = target.fields();

@@ -9,7 +9,7 @@ use consulate_core::http::{JsonObject, json};
 use consulate_core::problem::{Code, Problem, Reason};
 use http::StatusCode;
 
-use crate::target::{Target, asked_by};
+use crate::target::{Change, Target, asked_by};
 use crate::{State, logged, status};
 
 /// Kind of digest a completion is stored as.
@@ -18,7 +18,7 @@ pub(crate) const COMPLETION: &str = "completion";
 /// 200 with the connection's status.
 pub(crate) async fn complete(
     extract::State(state): extract::State<State>,
-    target: Target,
+    Change(target): Change,
     body: JsonObject,
 ) -> Response {
     let fields = target.fields();

@@ -12,7 +12,7 @@ use consulate_core::table::ConnectionKey;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::target::{Target, bound_passport};
+use crate::target::{Change, Target, bound_passport};
 use crate::{State, logged};
 
 /// `{"status":"disconnected","revocation":{…}}` or `{"status":"not_connected","revocation":null}`.
@@ -25,7 +25,7 @@ struct Disconnected {
 /// The handler.
 pub(crate) async fn disconnect(
     extract::State(state): extract::State<State>,
-    target: Target,
+    Change(target): Change,
 ) -> Response {
     let fields = target.fields();
     match revoked(&state, &target).await {

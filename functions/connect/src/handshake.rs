@@ -202,6 +202,14 @@ async fn confirmed(
     }
     let fields = fields(&ask);
     let departure = prepare(state, ask).await?;
+    // Last: what is refused for anything else uses no JWT up.
+    match state.callers.use_up(&who).await {
+        Ok(()) => {}
+        Err(caller::Error::Unavailable) => {
+            return Err(Refusal::new(Code::Unavailable, texts::UNAVAILABLE));
+        }
+        Err(_) => return Err(REFUSED),
+    }
     state.flows.take_ticket(ticket, now).await?.ok_or(SPENT)?;
     let mut response = departure.depart(state, now).await?;
     if let Some(cookie) = cookies::end(&name) {

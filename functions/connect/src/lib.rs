@@ -13,7 +13,9 @@
 //!
 //! Beside the walk: `typed.rs` takes credentials that are typed rather than consented to, `status.rs` says how things
 //! stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
-//! of every widget route, `acting.rs` does the same for the console, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep.
+//! of every widget route, `acting.rs` does the same for the console,
+//! `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep,
+//! `client.rs` the script that widgets load.
 //!
 //! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
 
@@ -22,6 +24,7 @@ mod assets;
 mod authorize;
 mod begin;
 mod callback;
+mod client;
 mod complete;
 mod cookies;
 mod disconnect;
@@ -40,7 +43,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Response;
-use axum::routing::{get, post};
 use consulate_core::caller::Callers;
 use consulate_core::clock::Clock;
 use consulate_core::connections::Connections;
@@ -49,6 +51,7 @@ use consulate_core::definitions::Definitions;
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::flow::Flows;
 use consulate_core::foundation::Foundation;
+use consulate_core::http::Routes;
 use consulate_core::log::Fields;
 use http::StatusCode;
 
@@ -89,40 +92,40 @@ impl FromRef<State> for Callers {
     }
 }
 
-/// The function's routes, with the edge around them.
+/// The function's routes.
+pub fn routes() -> Routes<State> {
+    const CONNECTION: &str = "/v1/widgets/{widget}/connections/{auth_key}";
+    const TICKET: &str = "/v1/connect/{ticket}";
+    const CALLBACK: &str = "/v1/callback/{passport}";
+    Routes::new()
+        .get("/v1/health", health)
+        .get("/v1/consulate.js", client::module)
+        .get("/v1/consulate.classic.js", client::classic)
+        .get("/v1/widgets/{widget}/connections", status::list)
+        .get(CONNECTION, status::one)
+        .put(CONNECTION, typed::put)
+        .delete(CONNECTION, disconnect::disconnect)
+        .post(
+            "/v1/widgets/{widget}/connections/{auth_key}/connect",
+            begin::begin,
+        )
+        .post(
+            "/v1/widgets/{widget}/connections/{auth_key}/complete",
+            complete::complete,
+        )
+        .get(TICKET, handshake::open)
+        .post(TICKET, handshake::confirm)
+        .head(TICKET, nothing_happens)
+        .get("/v1/connect/assets/{file}", assets::file)
+        .get(CALLBACK, callback::callback)
+        .head(CALLBACK, nothing_happens)
+        .get("/v1/connected", outcome::result_page)
+}
+
+/// The same, with the edge around them.
 pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
-    let routes = Router::new()
-        .route("/v1/health", get(health))
-        .route("/v1/widgets/{widget}/connections", get(status::list))
-        .route(
-            "/v1/widgets/{widget}/connections/{auth_key}",
-            get(status::one)
-                .put(typed::put)
-                .delete(disconnect::disconnect),
-        )
-        .route(
-            "/v1/widgets/{widget}/connections/{auth_key}/connect",
-            post(begin::begin),
-        )
-        .route(
-            "/v1/widgets/{widget}/connections/{auth_key}/complete",
-            post(complete::complete),
-        )
-        .route(
-            "/v1/connect/{ticket}",
-            get(handshake::open)
-                .post(handshake::confirm)
-                .head(nothing_happens),
-        )
-        .route("/v1/connect/assets/{file}", get(assets::file))
-        .route(
-            "/v1/callback/{passport}",
-            get(callback::callback).head(nothing_happens),
-        )
-        .route("/v1/connected", get(outcome::result_page))
-        .with_state(state);
-    consulate_core::http::edge(routes, "connect", definitions)
+    consulate_core::http::edge(routes().with_state(state), "connect", definitions)
 }
 
 async fn health() -> Response {

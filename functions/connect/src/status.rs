@@ -30,6 +30,7 @@ pub(crate) struct Document {
     provider: String,
     passport: Option<String>,
     owner: OwnerMode,
+    /// `browser` where the widget's definition and the passport both allow it.
     delivery: Delivery,
     /// What the owner types to connect; absent where the provider asks for consent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,7 +193,10 @@ fn document(
         provider: authentication.provider.clone(),
         passport: authentication.passport.clone(),
         owner: authentication.owner,
-        delivery: authentication.delivery,
+        delivery: match passport.map(|passport| passport.may_deliver(authentication)) {
+            Some(Ok(())) => Delivery::Browser,
+            Some(Err(_)) | None => Delivery::Server,
+        },
         credential: typed.map(|passport| Typed {
             kind: passport.credential,
             fields: passport.credential.fields(),

@@ -50,7 +50,23 @@ impl Target {
             authentication,
         })
     }
+}
 
+/// A verified caller who is about to change something at one authentication: the argument of every handler that does. Where
+/// the host's JWTs change something once only, this one is used up now, whatever becomes of the request.
+pub(crate) struct Change(pub(crate) Target);
+
+impl FromRequestParts<State> for Change {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        let target = Target::from_request_parts(parts, state).await?;
+        state.callers.use_up(&target.who).await?;
+        Ok(Self(target))
+    }
+}
+
+impl Target {
     /// Refuses callers who may not connect, replace or disconnect this authentication's connection.
     pub(crate) fn may_change(&self) -> Result<(), Problem> {
         if self.who.may_change(self.authentication.owner) {

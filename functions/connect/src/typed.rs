@@ -16,7 +16,7 @@ use consulate_core::problem::{Code, Problem};
 use consulate_core::random;
 use http::StatusCode;
 
-use crate::target::Target;
+use crate::target::{Change, Target};
 use crate::{State, logged, status};
 
 /// Longest thing that can be typed, bytes.
@@ -25,7 +25,7 @@ const LONGEST: usize = 4_096;
 /// 200 with the connection's status.
 pub(crate) async fn put(
     extract::State(state): extract::State<State>,
-    target: Target,
+    Change(target): Change,
     body: JsonObject,
 ) -> Response {
     let fields = target.fields();

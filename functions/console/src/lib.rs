@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
 use consulate_core::acting::Deputies;
 use consulate_core::bindings::Bindings;
 use consulate_core::clock::Clock;
@@ -38,6 +37,7 @@ use consulate_core::console::{Act, ConsoleRecords};
 use consulate_core::custody::Custodian;
 use consulate_core::definitions::Definitions;
 use consulate_core::foundation::Foundation;
+use consulate_core::http::Routes;
 use consulate_core::secret_writer::SecretWriter;
 
 /// What the handlers share.
@@ -97,54 +97,53 @@ impl State {
 }
 
 /// The function's routes.
+pub fn routes() -> Routes<State> {
+    const SIGN_IN: &str = "/console/sign-in";
+    const API: &str = "/console/widgets/{widget}/apis/{name}";
+    Routes::new()
+        .get("/console", widgets::page)
+        .get(SIGN_IN, sign_in::page)
+        .post(SIGN_IN, sign_in::sign_in)
+        .post("/console/sign-out", sign_in::sign_out)
+        .get("/console/assets/{file}", assets::file)
+        .get("/console/widgets/{widget}", widget::page)
+        .post("/console/widgets/{widget}/person", acts::choose_person)
+        .post(
+            "/console/widgets/{widget}/host-secret",
+            secrets::host_secret,
+        )
+        .post(
+            "/console/widgets/{widget}/connections/{auth_key}/bind",
+            acts::bind,
+        )
+        .post(
+            "/console/widgets/{widget}/connections/{auth_key}/connect",
+            acts::connect,
+        )
+        .post(
+            "/console/widgets/{widget}/connections/{auth_key}/type",
+            acts::type_credential,
+        )
+        .post(
+            "/console/widgets/{widget}/connections/{auth_key}/disconnect",
+            acts::disconnect,
+        )
+        .get(API, try_api::page)
+        .post(API, try_api::call)
+        .get("/console/passports", passports::page)
+        .post(
+            "/console/passports/{passport}/secret",
+            secrets::client_secret,
+        )
+        .get("/console/health", health::page)
+        .post("/console/health/renew", health::renew)
+        .get("/console/activity", activity::page)
+        .get("/console/{*rest}", page::nothing_here)
+}
+
+/// The same, with the edge around them.
 pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
-    let routes = Router::new()
-        .route("/console", get(widgets::page))
-        .route(
-            "/console/sign-in",
-            get(sign_in::page).post(sign_in::sign_in),
-        )
-        .route("/console/sign-out", post(sign_in::sign_out))
-        .route("/console/assets/{file}", get(assets::file))
-        .route("/console/widgets/{widget}", get(widget::page))
-        .route(
-            "/console/widgets/{widget}/person",
-            post(acts::choose_person),
-        )
-        .route(
-            "/console/widgets/{widget}/host-secret",
-            post(secrets::host_secret),
-        )
-        .route(
-            "/console/widgets/{widget}/connections/{auth_key}/bind",
-            post(acts::bind),
-        )
-        .route(
-            "/console/widgets/{widget}/connections/{auth_key}/connect",
-            post(acts::connect),
-        )
-        .route(
-            "/console/widgets/{widget}/connections/{auth_key}/type",
-            post(acts::type_credential),
-        )
-        .route(
-            "/console/widgets/{widget}/connections/{auth_key}/disconnect",
-            post(acts::disconnect),
-        )
-        .route(
-            "/console/widgets/{widget}/apis/{name}",
-            get(try_api::page).post(try_api::call),
-        )
-        .route("/console/passports", get(passports::page))
-        .route(
-            "/console/passports/{passport}/secret",
-            post(secrets::client_secret),
-        )
-        .route("/console/health", get(health::page))
-        .route("/console/health/renew", post(health::renew))
-        .route("/console/activity", get(activity::page))
-        .route("/console/{*rest}", get(page::nothing_here))
-        .with_state(state);
-    consulate_core::http::edge(routes, "console", definitions)
+    let router = routes().with_state(state);
+    consulate_core::http::edge(router, "console", definitions)
 }

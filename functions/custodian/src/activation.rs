@@ -37,7 +37,8 @@ const RESERVE: Duration = Duration::from_secs(12);
 
 /// The transaction's part in the account, as the account stands.
 enum Standing {
-    Joins(Option<Join>),
+    /// It joins; whether another connection lives on it already.
+    Joins(Option<Join>, bool),
     /// Another connection lives on it, and this provider bears one only.
     Elsewhere,
 }
@@ -146,13 +147,15 @@ impl Run<'_> {
             if !ours {
                 former = seen;
             }
+            let mut shared_account = false;
             let activated = ours || {
                 let standing = self.standing(passport, subject.as_ref(), &holder, main);
-                let Standing::Joins(join) = standing.await? else {
+                let Standing::Joins(join, shared) = standing.await? else {
                     return Err(Answer::ProviderRefused {
                         error: ELSEWHERE.to_owned(),
                     });
                 };
+                shared_account = shared;
                 let new = NewGrant {
                     join,
                     ..new.clone()
@@ -165,7 +168,8 @@ impl Run<'_> {
                 activated.await.map_err(unavailable)?
             };
             if activated {
-                self.announce(key, Happening::Connected).await;
+                let what = Happening::Connected { shared_account };
+                self.announce(key, what).await;
                 self.client_accepted_anew(passport).await;
                 for row in former.iter().filter_map(|(_, row)| row.as_ref()) {
                     let moved = row.key.slot.is_empty().then_some(row.subject.as_ref());
@@ -192,7 +196,7 @@ impl Run<'_> {
         main: Option<&SlotTokens>,
     ) -> Result<Standing, Answer> {
         let Some(key) = subject else {
-            return Ok(Standing::Joins(None));
+            return Ok(Standing::Joins(None, false));
         };
         let patience_ends = Instant::now() + PATIENCE;
         let subjects = &self.state.subjects;
@@ -233,11 +237,12 @@ impl Run<'_> {
             }
         }
         // Taken out on the way: who joined last stays the same.
-        Ok(Standing::Joins(Some(Join {
+        let join = Join {
             key: key.clone(),
             seen,
             exclusive: passport.shared_account == SharedAccount::Refuse,
-        })))
+        };
+        Ok(Standing::Joins(Some(join), shared))
     }
 
     async fn sealed(

@@ -23,8 +23,9 @@ const BUS_TIMEOUT: Duration = Duration::from_secs(1);
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
-    /// An account was connected, or connected again.
-    Connected,
+    /// An account was connected, or connected again; `shared_account` where another connection lives on the same account, so
+    /// that giving one of them up may end the other.
+    Connected { shared_account: bool },
     /// Its person has to connect again.
     NeedsReauthorisation(Reason),
     /// A refresh whose outcome was unknown has come to a good end.
@@ -41,7 +42,7 @@ impl Happening {
     /// As events and lines name it.
     fn name(self) -> &'static str {
         match self {
-            Self::Connected => "connection.connected",
+            Self::Connected { .. } => "connection.connected",
             Self::NeedsReauthorisation(_) => "connection.needs_reauthorisation",
             Self::Recovered => "connection.recovered",
             Self::Disconnected(_) => "connection.disconnected",
@@ -56,7 +57,12 @@ impl Happening {
             Self::NeedsReauthorisation(reason) => ("reason", json!(reason)),
             Self::Disconnected(result) => ("revocation", json!(result)),
             Self::ReauthoriseSoon(by) => ("reauthorise_by", json!(by.rfc3339())),
-            Self::Connected | Self::Recovered | Self::RevocationGaveUp => ("reason", Value::Null),
+            Self::Connected {
+                shared_account: true,
+            } => ("shared_account", json!(true)),
+            Self::Connected { .. } | Self::Recovered | Self::RevocationGaveUp => {
+                ("reason", Value::Null)
+            }
         };
         let mut detail = json!({
             "passport": key.passport, "owner": key.owner.as_str(), "slot": key.slot, "at": now.rfc3339(),
@@ -78,7 +84,7 @@ impl Run<'_> {
             .with("passport", &key.passport)
             .with("owner", key.owner.as_str())
             .with("slot", &key.slot);
-        for name in ["reason", "revocation", "reauthorise_by"] {
+        for name in ["reason", "revocation", "reauthorise_by", "shared_account"] {
             line.add(name, detail.get(name));
         }
         log::write(Level::Info, "custodian", "audit", line);
@@ -104,7 +110,9 @@ mod tests {
             what.detail(&key, now),
             json!({"passport": "p", "owner": "o", "slot": "", "reason": "rotation_lost", "at": now.rfc3339()})
         );
-        let detail = Happening::Connected.detail(&key, now);
+        let connected = |shared_account| Happening::Connected { shared_account };
+        let detail = connected(false).detail(&key, now);
         assert_eq!(detail.as_object().unwrap().len(), 4);
+        assert_eq!(connected(true).detail(&key, now)["shared_account"], true);
     }
 }

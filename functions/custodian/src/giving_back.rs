@@ -64,11 +64,13 @@ impl GivenBack {
     pub fn again(self, attempts: i64, now: Timestamp) -> Timestamp {
         let doublings = u32::try_from(attempts - 1).unwrap_or_default().min(20);
         let own = (FIRST_WAIT_SECONDS << doublings).min(LONGEST_WAIT_SECONDS);
-        let asked = self
-            .wait_seconds
-            .and_then(|seconds| i64::try_from(seconds).ok())
-            .unwrap_or_default();
-        now.plus_seconds(own.max(asked))
+        now.plus_seconds(own).max(self.asked(now))
+    }
+
+    /// PURE. Until when the provider asks to be left alone.
+    pub fn asked(self, now: Timestamp) -> Timestamp {
+        let seconds = self.wait_seconds.map(i64::try_from);
+        now.plus_seconds(seconds.and_then(Result::ok).unwrap_or_default())
     }
 }
 

@@ -42,6 +42,8 @@ const AFTER_NOT_SENT: i64 = 5;
 const AFTER_UNKNOWN: i64 = 15;
 const AFTER_MISCONFIGURED: i64 = 30;
 const AFTER_UNCLEAR_REFUSAL: i64 = 3_600;
+/// Wait before a recovery looks again whether answers are still to land, seconds.
+const WHILE_LANDING: i64 = 30;
 /// This many unclear refusals, an hour apart, are a refusal.
 const UNCLEAR_REFUSALS: i64 = 3;
 
@@ -128,6 +130,9 @@ impl Run<'_> {
             let due = self.recovery_due(attempt);
             if due > now {
                 return Err(back_off(due, now));
+            }
+            if !self.everything_landed().await {
+                return Err(back_off(now.plus_seconds(WHILE_LANDING), now));
             }
             self.fields.add("recovery", true);
         }
@@ -268,6 +273,18 @@ impl Run<'_> {
             return attempt.started_at;
         }
         self.settled_after(attempt.started_at)
+    }
+
+    /// Whether no answer waits in the salvage queue. The one a recovery is about may be among them: whoever was landing it
+    /// may have died, and it comes again when its visibility timeout is over, or lies with the dead letters in the end.
+    async fn everything_landed(&mut self) -> bool {
+        let Some(salvage) = &self.state.salvage else {
+            return true;
+        };
+        let landed = salvage.is_empty().await == Ok(true);
+        self.fields
+            .add("answers_to_land", (!landed).then_some(true));
+        landed
     }
 
     /// When an attempt begun at `started_at` can change nothing any more: its holder is dead, and where there is a salvage

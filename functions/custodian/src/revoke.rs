@@ -110,21 +110,28 @@ impl Run<'_> {
         owner: &str,
         passport: Option<&Passport>,
     ) -> Result<Answer, Answer> {
+        // Pressing again while the provider is away does not use up the attempts that are to outlast its absence.
+        let now = self.state.clock.now();
+        let early = seen.backoff_until.filter(|until| *until > now);
         for _ in 0..STORE_TRIES {
             let given_back = self
                 .give_back(&mut Lying::Row(&mut seen, owner), passport)
                 .await;
             let now = self.state.clock.now();
             let is_attempt = passport.is_none_or(|passport| passport.revocation_url.is_some());
-            let attempts =
-                seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts) + i64::from(is_attempt);
+            let waits = given_back.result == RevocationResult::Pending;
+            let attempts = seen.receipt.as_ref().map_or(0, |receipt| receipt.attempts)
+                + i64::from(is_attempt && !(early.is_some() && waits));
             let receipt = Receipt {
                 result: given_back.after(attempts),
                 at: now.rfc3339(),
                 attempts,
             };
             self.fields.add("revocation", receipt.result);
-            let again = given_back.again(attempts, now);
+            let again = match early {
+                Some(until) => until.max(given_back.asked(now)),
+                None => given_back.again(attempts, now),
+            };
             let connections = &self.state.connections;
             let stored = until(self.deadline, || {
                 connections.store_receipt(&seen, owner, &receipt, now, again)

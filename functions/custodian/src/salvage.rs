@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::announce::Happening;
+use crate::patience::until;
 use crate::stray::Kept;
 use crate::{Run, State};
 
@@ -215,7 +217,8 @@ pub(crate) async fn land(
     let now = state.clock.now();
     let age = now.since(Timestamp::from_millis(salvage.asked_at));
     run.fields.add("age_ms", age);
-    let landed = run.land(salvage, now).await;
+    // Boxed: the future is deep, and rarely needed.
+    let landed = Box::pin(run.land(salvage, now)).await;
     let level = match landed {
         Ok(outcome) => {
             run.fields.add("landed", outcome);
@@ -236,7 +239,7 @@ pub(crate) async fn land_stray(
 ) -> bool {
     let mut run = Run::new(state, request_id, deadline);
     let stray = Stray::from(message);
-    let put = state.grants.put(&stray).await.is_ok();
+    let put = until(deadline, || state.grants.put(&stray)).await.is_ok();
     let level = if put { Level::Info } else { Level::Warn };
     if put {
         run.fields.add("landed", "stray");
@@ -248,8 +251,10 @@ pub(crate) async fn land_stray(
 
 impl Run<'_> {
     async fn land(&mut self, salvage: Salvage, now: Timestamp) -> Result<&'static str, Error> {
+        // The table may still be away: handing the message back costs a whole visibility timeout.
+        let deadline = self.deadline;
         let connections = &self.state.connections;
-        let row = connections.read(&salvage.key, true).await?;
+        let row = until(deadline, || connections.read(&salvage.key, true)).await?;
         let outcome = match row {
             Some(row) => {
                 // What is written is bound to the message's grant, whatever the row has.
@@ -262,18 +267,21 @@ impl Run<'_> {
                 };
                 let tokens = salvage.tokens();
                 let spent = &salvage.spent.0;
-                connections
-                    .save(&seen, spent, &claimed, &tokens, now)
-                    .await?
+                let save = || connections.save(&seen, spent, &claimed, &tokens, now);
+                until(deadline, save).await?
             }
             None => SaveOutcome::FencedOut,
         };
         match outcome {
             SaveOutcome::Saved(_) => Ok("saved"),
+            SaveOutcome::Revived(_) => {
+                self.announce(&salvage.key, Happening::Recovered).await;
+                Ok("revived")
+            }
             SaveOutcome::Superseded => Ok("superseded"),
             SaveOutcome::FencedOut => {
                 let stray = salvage.stray(now);
-                self.state.grants.put(&stray).await?;
+                until(deadline, || self.state.grants.put(&stray)).await?;
                 self.try_stray(stray, Kept::InTable).await;
                 Ok("fenced_out")
             }

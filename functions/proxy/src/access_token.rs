@@ -138,6 +138,26 @@ impl AccessTokens {
             return Ok(opened);
         }
         let row = self.connections.read(key, false).await?;
+        self.of_row(key, row, passport).await
+    }
+
+    /// As [`get`](Self::get), but never from memory: as the row says now.
+    pub async fn get_anew(
+        &self,
+        key: &ConnectionKey,
+        passport: &Passport,
+    ) -> Result<Opened, Error> {
+        let row = self.connections.read(key, true).await?;
+        self.of_row(key, row, passport).await
+    }
+
+    async fn of_row(
+        &self,
+        key: &ConnectionKey,
+        row: Option<Connection>,
+        passport: &Passport,
+    ) -> Result<Opened, Error> {
+        let now = self.clock.now();
         let usable = self.usable(key, row, passport).await?;
         let row = &usable.row;
         if row.is_fresh(now, passport) {

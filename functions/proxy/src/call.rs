@@ -22,6 +22,7 @@ use http::Request;
 use crate::access_token::{self, Opened, Replacement};
 use crate::envelope::Throttled;
 use crate::guards::Guards;
+use crate::rests::Resting;
 use crate::{State, envelope, params, response_headers, throttle};
 
 /// Query parameter, and field of the connection, of a proof that goes along with a Meta token.
@@ -137,6 +138,7 @@ async fn answer(
         state,
         api,
         passport: &passport,
+        resting: Resting::of(&passport, caller, &api.name, &main),
         rendered: render(&opened)?,
         render: &render,
         deadline: started + BUDGET,
@@ -150,7 +152,8 @@ async fn answer(
         })
 }
 
-async fn bound_passport(
+/// The passport an authentication is bound to; 424 `not_bound` until an operator binds one.
+pub(crate) async fn bound_passport(
     state: &State,
     widget: &str,
     authentication: &Authentication,
@@ -205,6 +208,8 @@ struct Call<'a> {
     state: &'a State,
     api: &'a NamedApi,
     passport: &'a Passport,
+    /// What is left alone when the API asks for it.
+    resting: Resting,
     rendered: Rendered,
     /// The request for another token.
     render: &'a (dyn Fn(&Opened) -> Result<Rendered, Problem> + Sync),
@@ -227,6 +232,13 @@ impl Call<'_> {
     async fn send_and_wrap(&mut self, opened: Opened) -> Result<Response, Failure> {
         self.fields.add("source", opened.source);
         self.fields.add("version", opened.row.version);
+        if let Some(seconds) = self.state.rests.left(&self.resting, self.state.clock.now()) {
+            self.fields.add("resting", true);
+            let detail = "The API was called too often and wants to be left alone.";
+            return Err(Problem::new(Code::RateLimited, detail)
+                .retry_after(seconds)
+                .into());
+        }
         let mut opened = opened;
         let mut answer = self.send(&opened).await?;
         let mut verdict = self.passport.verdict(&answer);
@@ -324,6 +336,9 @@ impl Call<'_> {
             let now = self.state.clock.now();
             let wait = throttle::retry_after(self.passport, answer.headers(), now);
             self.fields.add("throttled", true);
+            if let Some(seconds) = wait {
+                self.state.rests.rest(&self.resting, seconds, now);
+            }
             Throttled {
                 is_throttled: true,
                 retry_after_seconds: wait,
@@ -363,7 +378,8 @@ fn too_large() -> Problem {
     )
 }
 
-fn problem_of(
+/// What a caller is told where there is no usable access token.
+pub(crate) fn problem_of(
     error: access_token::Error,
     widget: &str,
     authentication: &Authentication,

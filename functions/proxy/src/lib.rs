@@ -3,16 +3,20 @@
 //!
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
 //! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
-//! come back; `acting` takes the console's calls; `envelope`, `throttle` and `response_headers` shape what the widget sees.
+//! come back; `acting` takes the console's calls; `envelope`, `throttle` and `response_headers` shape what the widget sees; `rests` leaves alone who asked for it.
+//!
+//! Beside it: `deliver` hands an access token to the widget itself, where that is declared and allowed.
 
 mod access_token;
 mod acting;
 mod call;
+mod deliver;
 pub mod echo_guard;
 pub mod envelope;
 pub mod guards;
 pub mod params;
 pub mod response_headers;
+mod rests;
 pub mod throttle;
 
 pub use acting::act;
@@ -22,16 +26,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::post;
 use consulate_core::caller::Callers;
 use consulate_core::clock::Clock;
 use consulate_core::definition::{NamedApi, Passport, Widget};
 use consulate_core::definitions::Definitions;
 use consulate_core::egress::Egress;
 use consulate_core::foundation::Foundation;
+use consulate_core::http::Routes;
 use consulate_core::template::{ApiTemplate, CompileError};
 
 use crate::access_token::AccessTokens;
+use crate::rests::Rests;
 
 /// More compiled templates are not kept.
 const TEMPLATES: usize = 1_024;
@@ -44,6 +49,7 @@ pub struct State {
     access_tokens: AccessTokens,
     egress: Egress,
     templates: Templates,
+    rests: Rests,
     clock: Clock,
 }
 
@@ -71,6 +77,7 @@ impl State {
             ),
             egress: Egress::upstream(foundation.tls.clone(), foundation.leniency.loopback.clone()),
             templates: Templates::default(),
+            rests: Rests::default(),
             clock: foundation.clock.clone(),
         }
     }
@@ -116,10 +123,17 @@ impl FromRef<State> for Callers {
 }
 
 /// The proxy's routes.
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .post("/v1/widgets/{widget}/apis/{name}", call::call)
+        .get(
+            "/v1/widgets/{widget}/connections/{auth_key}/access-token",
+            deliver::deliver,
+        )
+}
+
+/// The same, with the edge around them.
 pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
-    let routes = Router::new()
-        .route("/v1/widgets/{widget}/apis/{name}", post(call::call))
-        .with_state(state);
-    consulate_core::http::edge(routes, "proxy", definitions)
+    consulate_core::http::edge(routes().with_state(state), "proxy", definitions)
 }

@@ -142,7 +142,8 @@ impl Connections {
         Ok(())
     }
 
-    /// Takes the lease of a disconnected connection for its revocation. False when a refresh or another revocation holds it.
+    /// Takes the lease of a disconnected connection for its revocation. False when a refresh or another revocation holds it,
+    /// and when it is over: whoever decided on a row that was pending and was frozen since must not undo its receipt.
     ///
     /// # Errors
     /// See [`Error`].
@@ -157,8 +158,10 @@ impl Connections {
             .update(seen)
             .update_expression("SET lo = :owner, lu = :until, e = e + :one")
             .condition_expression(
-                "g = :g AND h = :h AND (attribute_not_exists(lu) OR lu <= :now OR lo = :owner)",
+                "g = :g AND h = :h AND (attribute_not_exists(rr) OR rr = :pending) \
+                 AND (attribute_not_exists(lu) OR lu <= :now OR lo = :owner)",
             )
+            .expression_attribute_values(":pending", s(name_of(RevocationResult::Pending)))
             .expression_attribute_values(":g", s(&seen.grant_id))
             .expression_attribute_values(":h", s("disconnected"))
             .expression_attribute_values(":owner", s(owner))

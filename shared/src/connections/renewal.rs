@@ -62,6 +62,8 @@ pub struct Tokens {
 pub enum SaveOutcome {
     /// Stored under this version (now, or by an earlier try of ours).
     Saved(i64),
+    /// Stored under this version, over a token that a recovery had given up for lost: the connection is back.
+    Revived(i64),
     /// The same grant has got other tokens meanwhile. Ours are of its family: to revoke them could end it.
     Superseded,
     /// The row is another grant's, or given up: our tokens are nobody's.
@@ -259,7 +261,7 @@ impl Connections {
             .expression_attribute_values(":lost", s("reauthorise"))
             .expression_attribute_values(":reason", s(name_of(Reason::RotationLost)));
         let row = match judged(found.send().await)? {
-            Judged::Done(item) => return Ok(SaveOutcome::Saved(get_n(&item, "v")?)),
+            Judged::Done(item) => return Ok(SaveOutcome::Revived(get_n(&item, "v")?)),
             Judged::Refused(row) => row,
         };
         if let Some(outcome) = already_saved(seen, tokens, &row) {

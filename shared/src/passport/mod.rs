@@ -2,10 +2,11 @@
 //! catalogue; what makes a provider different is data of this record, not code that knows its name.
 //!
 //! Rooms: this one (the record), `quirks` (the shapes a provider can differ in), `judge` (what an answer, a host or a
-//! scope means under a passport).
+//! scope means under a passport), `delivery` (whether the browser may have an access token).
 //!
 //! Sources: RFC 6749, RFC 7009, RFC 7636, RFC 9207, RFC 9535; the Appspace advanced guide, "OAuth Metadata Fields".
 
+mod delivery;
 mod judge;
 mod quirks;
 
@@ -13,10 +14,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::delivery::DeliveryRefused;
 pub use self::judge::{Verdict, WrongSlot, host_matches};
 pub use self::quirks::{
     AnswerMatch, Credential, CredentialField, Inject, PinnedField, PinnedKind, RevocationStyle,
-    SharedAccount, Slot, TokenExchange,
+    SharedAccount, Slot, ThrottleScope, TokenExchange,
 };
 
 /// One passport, as stored. Every optional field has a default; an unknown one is ignored.
@@ -151,6 +153,9 @@ pub struct Passport {
     /// A header that says when calls are welcome again, beside `Retry-After`: seconds, or an instant in epoch seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_reset_header: Option<String>,
+    /// What else is left alone then.
+    #[serde(default)]
+    pub throttle_scope: ThrottleScope,
     /// Query names only the provider or the proxy may set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved_params: Vec<String>,

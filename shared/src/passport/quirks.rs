@@ -115,6 +115,19 @@ impl Default for Inject {
     }
 }
 
+/// What else is left alone when an API says "too many calls", and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleScope {
+    /// That named API, for that connection. The safe reading where nothing is declared: many limits are one method's.
+    #[default]
+    Api,
+    /// Every call with that connection.
+    Connection,
+    /// Every call by the passport for the caller's organisation.
+    Organisation,
+}
+
 /// How a provider is told that a token is given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,9 @@
 //! | [`event_source`] | the event source mapping that feeds a queue to a function |
 //! | [`eventbridge`] | EventBridge's PutEvents, with a log and faults |
 //! | [`schedule`] | the EventBridge rule that invokes a function every minute |
+//! | [`issuer`] | what an OpenID Connect issuer publishes: discovery document and key set, with a log and faults |
 //! | [`provider`] | an OAuth 2 authorization server and the API behind it |
+//! | [`qrvey`] | a Qrvey instance: security tokens, and a widget that shows what one lets it see |
 //! | [`simulators`] | the providers of the catalogue, each with its quirks |
 //!
 //! Nothing here may depend on a function crate or on `consulate-core`.
@@ -31,8 +33,10 @@ pub mod dynamodb;
 pub mod event_source;
 pub mod eventbridge;
 pub mod gate;
+pub mod issuer;
 pub mod lambda;
 pub mod provider;
+pub mod qrvey;
 pub mod schedule;
 pub mod secrets_manager;
 pub mod serve;

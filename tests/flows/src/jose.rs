@@ -48,6 +48,24 @@ impl Jose {
         serde_json::from_str(&answer).unwrap()
     }
 
+    /// A JWT signed with the child's key `key` for `alg`, with further members of its header.
+    pub async fn sign_by(
+        &mut self,
+        alg: &str,
+        key: &str,
+        header: &Value,
+        claims: &Value,
+    ) -> String {
+        let request = json!({"alg": alg, "key": key, "claims": claims, "header": header});
+        self.ask(&request).await
+    }
+
+    /// The public half of the child's key `key` for `alg`, as a JWK whose `kid` is `key`.
+    pub async fn jwk(&mut self, alg: &str, key: &str) -> Value {
+        let answer = self.ask(&json!({"jwk": alg, "key": key})).await;
+        serde_json::from_str(&answer).unwrap()
+    }
+
     async fn ask(&mut self, request: &Value) -> String {
         let line = format!("{request}\n");
         self.stdin.write_all(line.as_bytes()).await.unwrap();

@@ -1,5 +1,5 @@
-//! What the flows stand on: a running `consulate dev` ([`stack`]; with simulated providers [`stage`]), a browser with a cookie jar ([`browser`]), a plain HTTP
-//! client ([`wire`]), the steps of a connect ([`walk`]; at a simulated provider [`consent`]), npm's oidc-provider ([`oidc`]) and npm's jose
+//! What the flows stand on: a running `consulate dev` ([`stack`]; with simulated providers [`stage`], with a Qrvey instance [`qrvey`]), a browser with a cookie jar ([`browser`]), a plain HTTP
+//! client ([`wire`]), every route there is ([`routes`]), the steps of a connect ([`walk`]; at a simulated provider [`consent`]), npm's oidc-provider ([`oidc`]) and npm's jose
 //! ([`jose`]) as child processes.
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,8 @@ pub mod consent;
 pub mod jose;
 pub mod oidc;
 pub mod own;
+pub mod qrvey;
+pub mod routes;
 pub mod stack;
 pub mod stage;
 pub mod stand_in;

@@ -63,6 +63,13 @@ impl Oidc {
         assert_eq!(line.as_deref(), Some("registered"));
     }
 
+    /// Gives it another signing key; the old one is published no longer.
+    pub async fn rotate(&mut self) {
+        self.stdin.write_all(b"\"rotate\"\n").await.unwrap();
+        let line = self.lines.next_line().await.unwrap();
+        assert_eq!(line.as_deref(), Some("rotated"));
+    }
+
     /// What it has seen: counts by kind.
     pub async fn seen(&self) -> Value {
         let url = format!("{}/__seen", self.issuer);

@@ -152,9 +152,16 @@ impl Own {
 
     /// Imports the widget, each authentication but one bound to the passport of its name.
     pub async fn import(&self) -> Report {
+        self.import_as(WIDGET, "acme").await
+    }
+
+    /// The same as another widget, under another host: by the same passports.
+    pub async fn import_as(&self, widget: &str, host: &str) -> Report {
         let bundle = self.folder.path().join("bundle");
         std::fs::create_dir_all(&bundle).unwrap();
-        let (schema, consulate) = bundle_documents();
+        let (schema, mut consulate) = bundle_documents();
+        consulate["widget"] = widget.into();
+        consulate["host"]["id"] = host.into();
         std::fs::write(bundle.join("schema.json"), schema.to_string()).unwrap();
         std::fs::write(bundle.join("consulate.json"), consulate.to_string()).unwrap();
         std::fs::write(bundle.join("widget.html"), "<!doctype html>").unwrap();
@@ -181,7 +188,19 @@ impl Own {
 
     /// Calls a widget route, `path` behind `/v1/widgets/desk/`.
     pub async fn widget(&self, method: Method, path: &str, jwt: &str, body: String) -> Answer {
-        let url = format!("{}/v1/widgets/{WIDGET}/{path}", self.dev.base_url);
+        self.widget_of(WIDGET, method, path, jwt, body).await
+    }
+
+    /// Calls a route of any widget.
+    pub async fn widget_of(
+        &self,
+        widget: &str,
+        method: Method,
+        path: &str,
+        jwt: &str,
+        body: String,
+    ) -> Answer {
+        let url = format!("{}/v1/widgets/{widget}/{path}", self.dev.base_url);
         let bearer = format!("Bearer {jwt}");
         let headers = [
             ("authorization", bearer.as_str()),

@@ -23,6 +23,21 @@ impl Inner {
             .copied()
     }
 
+    /// The worst moment for the table to go away: tokens are on their way, and stand nowhere yet.
+    pub fn outage_behind_an_answer(&mut self, now: u64) {
+        if self.calm || !self.stormy || !self.chance.odds(120) {
+            return;
+        }
+        let lasts = self.chance.between(500, 100_000);
+        let manner = self.chance.between(0, 3);
+        self.tally.add("table outages behind an answer", 1);
+        self.outages.push(Outage {
+            from: now,
+            until: now + lasts,
+            manner,
+        });
+    }
+
     pub fn draw(&mut self, hop: Hop) -> Fault {
         if self.calm {
             return Fault::Nothing;

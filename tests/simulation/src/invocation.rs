@@ -21,13 +21,22 @@ pub(crate) fn current() -> u64 {
     CURRENT.get()
 }
 
+/// When something befalls an invocation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Moment {
+    /// Instead of being polled for this time.
+    Poll(u32),
+    /// Instead of being polled for this time since the provider issued tokens in its name.
+    Answered(u32),
+}
+
 /// What will befall an invocation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fate {
-    /// Dropped instead of being polled for this time.
-    pub crash_at_poll: Option<u32>,
-    /// Before this poll, not polled for so long.
-    pub freeze: Option<(u32, Duration)>,
+    /// Dropped then.
+    pub crash: Option<Moment>,
+    /// Not polled for so long then.
+    pub freeze: Option<(Moment, Duration)>,
     /// Nothing ends it at the function's timeout.
     pub overdue: bool,
 }
@@ -39,6 +48,7 @@ pub(crate) struct Fated<F> {
     number: u64,
     fate: Fate,
     polls: u32,
+    polls_answered: u32,
     thaw: Option<Pin<Box<Sleep>>>,
     end: Pin<Box<Sleep>>,
 }
@@ -51,6 +61,7 @@ impl<F: Future> Fated<F> {
             number,
             fate,
             polls: 0,
+            polls_answered: 0,
             thaw: None,
             end: Box::pin(sleep_until(Instant::now() + FUNCTION_TIMEOUT)),
         }
@@ -63,9 +74,12 @@ impl<F: Future> Future for Fated<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if !this.fate.overdue && this.end.as_mut().poll(context).is_ready() {
-            this.world.died(this.number, "timed out");
-            return Poll::Ready(None);
+        if this.end.as_mut().poll(context).is_ready() {
+            if !this.fate.overdue {
+                this.world.died(this.number, "timed out");
+                return Poll::Ready(None);
+            }
+            this.world.outlived(this.number);
         }
         if let Some(thaw) = &mut this.thaw {
             if thaw.as_mut().poll(context).is_pending() {
@@ -76,13 +90,21 @@ impl<F: Future> Future for Fated<F> {
             this.world.tell(&who, || "goes on".to_owned());
         }
         this.polls += 1;
-        if this.fate.crash_at_poll == Some(this.polls) {
+        if this.world.has_answered(this.number) {
+            this.polls_answered += 1;
+        }
+        let is_now = |moment: Moment| match moment {
+            Moment::Poll(number) => this.polls == number,
+            Moment::Answered(number) => this.polls_answered == number,
+        };
+        if this.fate.crash.is_some_and(is_now) {
             this.world.died(this.number, "crashed");
             return Poll::Ready(None);
         }
-        if let Some((at, time)) = this.fate.freeze
-            && at == this.polls
+        if let Some((moment, time)) = this.fate.freeze
+            && is_now(moment)
         {
+            this.fate.freeze = None;
             this.world.frozen(this.number, time);
             let mut thaw = Box::pin(sleep_until(Instant::now() + time));
             if thaw.as_mut().poll(context).is_pending() {

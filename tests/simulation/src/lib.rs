@@ -8,7 +8,8 @@
 //! | `world` | what a world consists of; `chance` its one source of chance |
 //! | `wire` | the way to everything outside an instance, and what breaks on it (`faults`) |
 //! | `watch` | the table's hop, and the eye on every row |
-//! | `provider`, `queue` | played strictly, with a ledger |
+//! | `durable` | tokens in records and messages |
+//! | `provider`, `queue` | played strictly, with a ledger; `calls` the eye on token calls |
 //! | `invocation` | a future that crashes and freezes |
 //! | `stage`, `play` | the set, and the schedule of a seed |
 //! | `verdict` | what became of every connection and token |
@@ -20,7 +21,9 @@
     reason = "a simulation that cannot go on ends"
 )]
 
+mod calls;
 mod chance;
+mod durable;
 mod faults;
 mod invocation;
 mod mutants;
@@ -47,7 +50,7 @@ pub use crate::tally::Tally;
 use crate::chance::Chance;
 use crate::faults::Outage;
 use crate::play::{Action, Cast};
-use crate::stage::Environment;
+use crate::stage::{Environment, Queues};
 use crate::world::{Inner, STAGE_HAND, Shared, World};
 
 /// What came of one seed.
@@ -104,8 +107,11 @@ async fn played(seed: u64, mutant: Option<Mutant>, story: bool) -> Shared {
     let engine = stage::table().expect("a table");
     let clock = Clock::of_runtime(Timestamp::from_seconds(1_795_244_400));
     let keyring = Keyring::parse(&stage::keyring_text()).expect("a keyring");
-    let queued = chance.odds(400);
-    let mut environments = environments(&mut chance, queued);
+    let queues = Queues {
+        work: chance.odds(400),
+        salvage: chance.odds(500),
+    };
+    let mut environments = environments(&mut chance, queues);
     if let Some(mutant) = mutant {
         broken_environments(mutant, &mut environments);
     }
@@ -121,14 +127,16 @@ async fn played(seed: u64, mutant: Option<Mutant>, story: bool) -> Shared {
         .collect();
     let schedule = schedule(&mut chance, length, connections);
     let overdue = chance.odds(150);
+    let stormy = chance.odds(300);
     let names = (0..environments.len()).map(|number| format!("custodian-{number}"));
     let names = names.chain(["connect".to_owned()]).collect();
     let mut inner = Inner::new(chance, heat, outages, lifetimes, mutant, story, names);
     inner.overdue = overdue;
+    inner.stormy = stormy;
     let world = World::new(engine, clock, keyring, inner);
     LISTENING.set(Some(world.clone()));
     world.tell("stage", || {
-        format!("seed {seed}, heat {heat}, overdue {overdue}, queued {queued}, {environments:?}")
+        format!("seed {seed}, heat {heat}, overdue {overdue}, {environments:?}")
     });
 
     let custodians = environments
@@ -140,7 +148,7 @@ async fn played(seed: u64, mutant: Option<Mutant>, story: bool) -> Shared {
         .iter()
         .map(|environment| environment.trusted)
         .collect();
-    let home = Environment::at_home(0, queued);
+    let home = Environment::at_home(0, queues);
     let connect = stage::foundation(&world, environments.len(), &home).connections;
     let flows = stage::foundation(&world, STAGE_HAND, &home).flows;
     let mut cast = Cast::new(
@@ -150,7 +158,6 @@ async fn played(seed: u64, mutant: Option<Mutant>, story: bool) -> Shared {
         keys.clone(),
         connect,
         flows,
-        queued,
     );
     // Everybody connects in calm.
     for connection in 0..connections {
@@ -167,20 +174,20 @@ async fn played(seed: u64, mutant: Option<Mutant>, story: bool) -> Shared {
 }
 
 /// The first is always good: it is who looks after everything in the end.
-fn environments(chance: &mut Chance, queued: bool) -> Vec<Environment> {
-    let mut environments = vec![Environment::at_home(0, queued)];
+fn environments(chance: &mut Chance, queues: Queues) -> Vec<Environment> {
+    let mut environments = vec![Environment::at_home(0, queues)];
     for _ in 0..chance.between(1, 3) {
         let off = i64::try_from(chance.between(0, 3_600)).unwrap_or_default() - 1_800;
-        environments.push(Environment::at_home(off, queued));
+        environments.push(Environment::at_home(off, queues));
     }
     if chance.odds(300) {
         let off = if chance.odds(500) { 300_000 } else { -300_000 };
-        let mut environment = Environment::at_home(off, queued);
+        let mut environment = Environment::at_home(off, queues);
         environment.trusted = false;
         environments.push(environment);
     }
     if chance.odds(300) {
-        environments.push(Environment::elsewhere(queued));
+        environments.push(Environment::elsewhere(queues));
     }
     environments
 }

@@ -57,9 +57,6 @@ fn main() -> ExitCode {
     println!("{}", tally.table());
     let seconds = started.elapsed().as_secs_f64();
     println!("{:.1} seeds a second", options.seeds as f64 / seconds);
-    for (seed, played) in broken.iter().take(20) {
-        report(*seed, played);
-    }
     println!("{} seeds broken", broken.len());
     code(broken.is_empty())
 }
@@ -102,6 +99,9 @@ fn many(mutant: Option<Mutant>, from: u64, count: u64, enough: u64) -> (Tally, V
                     all.0.merge(&played.tally);
                     if !played.broken.is_empty() {
                         found.fetch_add(1, Ordering::Relaxed);
+                        if mutant.is_none() {
+                            report(seed, &played);
+                        }
                         all.1.push((seed, played));
                     }
                     let done = all.0.of("seeds");

@@ -14,8 +14,8 @@ pub enum Mutant {
     GrantId,
     /// A refused write no longer brings the row as it stands.
     LostAck,
-    /// Claims no longer ask whether another's lease holds.
-    Lease,
+    /// Claims no longer ask whether another's lease holds, or its attempt is open: each of the two stands in for the other.
+    Claim,
     /// Open attempts are taken over at once.
     RecoveryWait,
     /// A clock 45 seconds slow is taken for a good one: access tokens are handed out past their margin.
@@ -31,7 +31,7 @@ impl Mutant {
         Self::Fingerprint,
         Self::GrantId,
         Self::LostAck,
-        Self::Lease,
+        Self::Claim,
         Self::RecoveryWait,
         Self::Margin,
         Self::Clock,
@@ -44,7 +44,7 @@ impl Mutant {
             Self::Fingerprint => "fingerprint",
             Self::GrantId => "grant id (and fingerprint)",
             Self::LostAck => "lost acknowledgement",
-            Self::Lease => "lease",
+            Self::Claim => "claim (lease and attempt)",
             Self::RecoveryWait => "recovery wait",
             Self::Margin => "margin",
             Self::Clock => "clock check",
@@ -75,11 +75,18 @@ pub(crate) fn rewritten(mutant: Mutant, operation: &str, body: String) -> String
         Mutant::GrantId => {
             loose("g = :g").replacen("f = :spent", "(f = :spent OR attribute_exists(pk))", 1)
         }
-        Mutant::Lease => condition.replacen(
-            "(attribute_not_exists(lu) OR lu <= :now",
-            "(attribute_not_exists(lu) OR attribute_exists(lu) OR lu <= :now",
-            1,
-        ),
+        Mutant::Claim => condition
+            .replacen(
+                "(attribute_not_exists(lu) OR lu <= :now",
+                "(attribute_not_exists(lu) OR attribute_exists(lu) OR lu <= :now",
+                1,
+            )
+            .replacen(
+                "attribute_not_exists(we)",
+                "(attribute_not_exists(we) OR attribute_exists(we))",
+                1,
+            )
+            .replacen("we = :seen", "(we = :seen OR attribute_exists(pk))", 1),
         Mutant::LostAck | Mutant::RecoveryWait | Mutant::Margin | Mutant::Clock => return body,
     };
     // The fence is two equal questions: the epoch of the row, and that of its open attempt.

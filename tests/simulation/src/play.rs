@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::invocation::{Fate, Fated};
+use crate::invocation::{Fate, Fated, Moment};
 use crate::queue;
 use crate::world::Shared;
 
@@ -42,7 +42,6 @@ pub(crate) struct Cast {
     /// Connect's own way to the rows, under faults; and the stage hands', without.
     pub connect: Connections,
     pub flows: Flows,
-    pub queued: bool,
     next: u64,
 }
 
@@ -54,7 +53,6 @@ impl Cast {
         keys: Vec<ConnectionKey>,
         connect: Connections,
         flows: Flows,
-        queued: bool,
     ) -> Self {
         Self {
             world,
@@ -63,7 +61,6 @@ impl Cast {
             keys,
             connect,
             flows,
-            queued,
             next: 0,
         }
     }
@@ -112,13 +109,18 @@ impl Cast {
         let last = [10, 25, 45][chance.index(3)];
         let at = u32::try_from(chance.between(1, last)).unwrap_or(1);
         let longest = if overdue { 240 } else { 85 };
+        let first = u32::try_from(chance.between(1, 6)).unwrap_or(1);
+        let moment = match chance.odds(500) {
+            true => Moment::Poll(at),
+            false => Moment::Answered(first),
+        };
         match chance.between(0, 100) {
-            0..18 => Fate {
-                crash_at_poll: Some(at),
+            0..16 => Fate {
+                crash: Some(moment),
                 ..Fate::default()
             },
-            18..32 => Fate {
-                freeze: Some((at, Duration::from_secs(chance.between(1, longest)))),
+            16..36 => Fate {
+                freeze: Some((moment, Duration::from_secs(chance.between(1, longest)))),
                 overdue,
                 ..Fate::default()
             },
@@ -196,7 +198,7 @@ impl Cast {
         };
         let payload = event(&Event::Exchange { flow: id, code });
         // An invoke may be repeated: the flow is claimed once.
-        if fate.crash_at_poll.is_none() && self.world.lock().chance.odds(100) {
+        if fate.crash.is_none() && self.world.lock().chance.odds(100) {
             self.invoke(instance, payload.clone(), Fate::default());
         }
         self.invoke(instance, payload, fate);
@@ -233,9 +235,6 @@ impl Cast {
 
     /// Hands queued messages to instances, as event source mappings do.
     pub fn deliver(&mut self) {
-        if !self.queued {
-            return;
-        }
         loop {
             let now = self.world.now();
             let messages = {
@@ -252,7 +251,10 @@ impl Cast {
                 .lock()
                 .tally
                 .add("messages delivered", ids.len() as u64);
-            let (instance, fate) = (self.any_instance(), self.fate());
+            // Another region's instance hands a message back; in the end its own mapping has it.
+            let calm = self.world.lock().calm;
+            let instance = if calm { 0 } else { self.any_instance() };
+            let fate = self.fate();
             let handling = self.invoke(instance, queue::event(&messages), fate);
             let world = self.world.clone();
             tokio::task::spawn_local(async move {
@@ -266,7 +268,10 @@ impl Cast {
                     .filter_map(|failure| failure["itemIdentifier"].as_str()?.parse().ok())
                     .collect();
                 let done: Vec<u64> = ids.into_iter().filter(|id| !failed.contains(id)).collect();
-                world.lock().queues.delete(&done);
+                let mut guard = world.lock();
+                let inner = &mut *guard;
+                let fails = if inner.calm { 0 } else { 50 };
+                inner.queues.delete(&done, &mut inner.chance, fails);
             });
         }
     }

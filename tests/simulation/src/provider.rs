@@ -10,10 +10,14 @@ pub(crate) struct Family {
     pub alive: bool,
     /// The answer that brought the live refresh token.
     pub newest: usize,
-    /// The answer whose spent token was presented again, where that ended the family.
-    pub reused: Option<usize>,
-    /// Token calls that have arrived and are not done.
-    pub in_flight: u32,
+    /// When a token call about it was last sent, milliseconds after the start.
+    pub sent_at: Option<u64>,
+    /// It was given back.
+    pub revoked: bool,
+    /// The answer whose spent token was presented again, and by which invocation, where that ended the family.
+    pub reused: Option<(usize, u64)>,
+    /// Token calls that have arrived and are not done, by invocation.
+    pub in_flight: Vec<u64>,
 }
 
 /// One answer with tokens.
@@ -39,6 +43,21 @@ pub(crate) struct Said {
     pub body: String,
     pub answer: Option<usize>,
     pub reuse_of: Option<usize>,
+    /// A code that had been used.
+    pub code_again: bool,
+}
+
+impl Said {
+    /// An answer that is not about tokens.
+    pub fn plain(status: u16, body: String) -> Self {
+        Self {
+            status,
+            body,
+            answer: None,
+            reuse_of: None,
+            code_again: false,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,14 +111,18 @@ impl Provider {
                 let (single_use, lifetime, used) = *bound;
                 bound.2 = true;
                 if used {
-                    return refused(400, "invalid_grant");
+                    let mut said = refused(400, "invalid_grant");
+                    said.code_again = true;
+                    return said;
                 }
                 self.families.push(Family {
                     single_use,
                     alive: true,
                     newest: 0,
+                    sent_at: None,
+                    revoked: false,
                     reused: None,
-                    in_flight: 0,
+                    in_flight: Vec::new(),
                 });
                 self.issue(self.families.len() - 1, invocation, now, lifetime)
             }
@@ -111,7 +134,9 @@ impl Provider {
                 let family = self.answers[presented].family;
                 if self.families[family].single_use && self.answers[presented].spent_by.is_some() {
                     self.families[family].alive = false;
-                    self.families[family].reused.get_or_insert(presented);
+                    self.families[family]
+                        .reused
+                        .get_or_insert((presented, invocation));
                     let mut said = refused(400, "invalid_grant");
                     said.reuse_of = Some(presented);
                     return said;
@@ -135,13 +160,9 @@ impl Provider {
         {
             let family = self.answers[number].family;
             self.families[family].alive = false;
+            self.families[family].revoked = true;
         }
-        Said {
-            status: 200,
-            body: String::new(),
-            answer: None,
-            reuse_of: None,
-        }
+        Said::plain(200, String::new())
     }
 
     fn issue(&mut self, family: usize, invocation: u64, now: u64, lifetime: u64) -> Said {
@@ -170,10 +191,8 @@ impl Provider {
             stored: false,
         });
         Said {
-            status: 200,
-            body: body.to_string(),
             answer: Some(number),
-            reuse_of: None,
+            ..Said::plain(200, body.to_string())
         }
     }
 }
@@ -184,12 +203,7 @@ fn get<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 fn refused(status: u16, error: &str) -> Said {
-    Said {
-        status,
-        body: json!({ "error": error }).to_string(),
-        answer: None,
-        reuse_of: None,
-    }
+    Said::plain(status, json!({ "error": error }).to_string())
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::chance::Chance;
 
-/// A message stays hidden for so long after it was received.
-const VISIBILITY_MILLIS: u64 = 120_000;
+/// A message stays hidden for so long after it was received: six times the function's timeout, as it is deployed.
+const VISIBILITY_MILLIS: u64 = 540_000;
 /// Received more often than this, it goes to the dead-letter queue.
-const RECEIVES: u32 = 6;
+const RECEIVES: u32 = 5;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
@@ -26,13 +26,14 @@ pub(crate) struct Message {
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     pub messages: Vec<Message>,
-    pub dead_letters: u64,
+    /// Messages that were received too often.
+    pub dead_letters: Vec<Message>,
     sent: u64,
     deduplication: BTreeMap<String, u64>,
 }
 
 impl Queues {
-    /// Serves `SendMessage` and `SendMessageBatch` (JSON protocol).
+    /// Serves `SendMessage`, `SendMessageBatch` and `GetQueueAttributes` (JSON protocol).
     pub fn serve(&mut self, operation: &str, body: &Value, now: u64) -> String {
         let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
         if operation == "SendMessage" {
@@ -51,6 +52,19 @@ impl Queues {
             }
             return json!({ "MessageId": self.sent.to_string(), "MD5OfMessageBody": "" })
                 .to_string();
+        }
+        if operation == "GetQueueAttributes" {
+            let fifo = text(body, "QueueUrl").ends_with(".fifo");
+            let messages = self.messages.iter();
+            let messages = messages.filter(|message| message.group.is_some() == fifo);
+            let (hidden, visible): (Vec<_>, Vec<_>) =
+                messages.partition(|message| message.hidden_until > now);
+            return json!({ "Attributes": {
+                "ApproximateNumberOfMessages": visible.len().to_string(),
+                "ApproximateNumberOfMessagesNotVisible": hidden.len().to_string(),
+                "ApproximateNumberOfMessagesDelayed": "0",
+            }})
+            .to_string();
         }
         let mut successful = Vec::new();
         for entry in body["Entries"].as_array().into_iter().flatten() {
@@ -75,10 +89,10 @@ impl Queues {
 
     /// What an event source mapping would hand over now: up to three of one queue. At times one stays visible, and comes twice.
     pub fn receive(&mut self, now: u64, chance: &mut Chance, twice: u64) -> Vec<Message> {
-        let before = self.messages.len();
-        self.messages
-            .retain(|message| message.receives < RECEIVES || message.hidden_until > now);
-        self.dead_letters += (before - self.messages.len()) as u64;
+        let spent =
+            |message: &mut Message| message.receives >= RECEIVES && message.hidden_until <= now;
+        self.dead_letters
+            .extend(self.messages.extract_if(.., spent));
         let mut ready: Vec<usize> = Vec::new();
         for (index, message) in self.messages.iter().enumerate() {
             // In a group, only the oldest, and only once nothing of the group is being worked on.
@@ -108,9 +122,10 @@ impl Queues {
         received
     }
 
-    /// The messages that were worked on.
-    pub fn delete(&mut self, ids: &[u64]) {
-        self.messages.retain(|message| !ids.contains(&message.id));
+    /// The messages that were worked on. The call of the mapping may fail: they come again, in a FIFO queue too.
+    pub fn delete(&mut self, ids: &[u64], chance: &mut Chance, fails: u64) {
+        self.messages
+            .retain(|message| !ids.contains(&message.id) || chance.odds(fails));
     }
 }
 

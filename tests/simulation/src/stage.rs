@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::provider::Said;
 use crate::wire::Wire;
-use crate::world::{Shared, plain};
+use crate::world::Shared;
 
 pub(crate) const TABLE: &str = "consulate";
 pub(crate) const TOKEN_URL: &str = "https://provider.sim/token";
@@ -93,14 +93,18 @@ pub(crate) fn secret(body: &str) -> Said {
         }
         _ => {
             let error = json!({"__type": "ResourceNotFoundException", "message": ""});
-            return Said {
-                status: 400,
-                ..plain(error.to_string())
-            };
+            return Said::plain(400, error.to_string());
         }
     };
     let answer = json!({"ARN": "arn", "Name": name, "SecretString": value, "VersionId": "1"});
-    plain(answer.to_string())
+    Said::plain(200, answer.to_string())
+}
+
+/// Which queues there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queues {
+    pub work: bool,
+    pub salvage: bool,
 }
 
 /// What is different between instances.
@@ -108,7 +112,7 @@ pub(crate) fn secret(body: &str) -> Said {
 pub(crate) struct Environment {
     pub clock_off_millis: i64,
     pub region: &'static str,
-    pub queued: bool,
+    pub queues: Queues,
     /// Its clock is good, as far as anybody knows.
     pub trusted: bool,
     /// Mutants only.
@@ -116,20 +120,20 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub fn at_home(clock_off_millis: i64, queued: bool) -> Self {
+    pub fn at_home(clock_off_millis: i64, queues: Queues) -> Self {
         Self {
             clock_off_millis,
             region: HOME,
-            queued,
+            queues,
             trusted: true,
             takes_over_at_once: false,
         }
     }
 
-    pub fn elsewhere(queued: bool) -> Self {
+    pub fn elsewhere(queues: Queues) -> Self {
         Self {
             region: "us-east-1",
-            ..Self::at_home(0, queued)
+            ..Self::at_home(0, queues)
         }
     }
 }
@@ -139,11 +143,8 @@ pub(crate) fn foundation(world: &Shared, instance: usize, environment: &Environm
     static TLS: OnceLock<Arc<rustls::ClientConfig>> = OnceLock::new();
     let tls = TLS.get_or_init(|| dial::tls(None).expect("compiled-in roots"));
     let endpoint = |name: &str| Some(format!("http://{name}.sim"));
-    let queue = |name: &str| {
-        environment
-            .queued
-            .then(|| format!("http://sqs.sim/1/{name}"))
-    };
+    let queue = |there: bool, name: &str| there.then(|| format!("http://sqs.sim/1/{name}"));
+    let queues = environment.queues;
     let aws = AwsConfig {
         region: environment.region.to_owned(),
         home_region: Some(HOME.to_owned()),
@@ -163,8 +164,8 @@ pub(crate) fn foundation(world: &Shared, instance: usize, environment: &Environm
         custodian: "custodian".to_owned(),
         connect: None,
         proxy: None,
-        queue_url: queue("work"),
-        salvage_queue_url: queue("salvage.fifo"),
+        queue_url: queue(queues.work, "work"),
+        salvage_queue_url: queue(queues.salvage, "salvage.fifo"),
         event_bus: None,
         due_shards: Shards::parse("1").unwrap_or_default(),
         idle_limit_days: 90,

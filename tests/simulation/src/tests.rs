@@ -52,7 +52,12 @@ fn forty_seeds_hold_what_is_promised() {
 
 #[test]
 fn a_broken_guard_is_found() {
-    for mutant in [Mutant::Clock, Mutant::GrantId] {
-        assert!(!broken(100, Some(mutant)).is_empty(), "{}", mutant.name());
+    for mutant in [
+        Mutant::Clock,
+        Mutant::GrantId,
+        Mutant::Claim,
+        Mutant::RecoveryWait,
+    ] {
+        assert!(!broken(60, Some(mutant)).is_empty(), "{}", mutant.name());
     }
 }

@@ -72,18 +72,34 @@ impl World {
             }
         };
         let mut counted: Vec<&str> = Vec::new();
+        for letter in &inner.queues.dead_letters {
+            let salvage = letter.group.is_some();
+            counted.push(if salvage {
+                "dead letters of salvage"
+            } else {
+                "dead letters of work"
+            });
+        }
         // Connections that are lost: whose family was ended by a token presented again.
         for (pk, row) in &inner.rows {
             let Some(spent) = row.refresh.filter(|_| row.health == "reauthorise") else {
                 continue;
             };
             let family = &provider.families[provider.answers[spent].family];
-            let lost = provider.answers[spent].spent_by.map(cause);
+            // Of the token that stands there; or of the one that was presented again, where an answer came late.
+            let again = family.reused.map(|(presented, _)| presented);
+            let spent_by = provider.answers[spent].spent_by;
+            let spent_by = spent_by.or(again.and_then(|again| provider.answers[again].spent_by));
+            let lost = spent_by.map(cause);
+            let holder = spent_by.map(|answer| provider.answers[answer].invocation);
+            let ender = family.reused.map(|(_, by)| by);
+            let outlived = [holder, ender].into_iter().flatten();
+            let outlived = outlived.into_iter().any(|number| inner.outlived(number));
             counted.push(match lost {
                 Some(Cause::Crash) => "lost: crash before the first durable write",
                 Some(Cause::NeverWhole) => "lost: answer never arrived whole",
                 Some(Cause::Deadline) => "lost: neither table nor queue took it until the deadline",
-                _ if inner.overdue => "lost: holder outlived its timeout",
+                _ if outlived => "lost: holder outlived its timeout",
                 Some(Cause::Stored | Cause::None) | None => {
                     let name = crate::watch::short(pk);
                     wrongs.push(format!("{name} is lost ({lost:?}, {family:?})"));

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use crate::mutants;
 use crate::provider::Said;
 use crate::stage::{TABLE, TOKEN_URL};
-use crate::world::{Asked, Invocation, World};
+use crate::world::{Asked, Inner, Invocation, World};
+
+/// A write is applied so long after it was sent at most, milliseconds.
+const LONGEST_ON_THE_WAY: u64 = 30_000;
 
 /// What is watched of a connection's row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +23,8 @@ pub(crate) struct Row {
     pub receipt: String,
     pub lease: Option<String>,
     pub attempt: Option<i64>,
+    /// When that attempt was claimed, milliseconds after the start.
+    pub claimed_at: u64,
     /// The answers its tokens came in.
     pub access: Option<usize>,
     pub refresh: Option<usize>,
@@ -47,16 +52,14 @@ impl World {
             self.lock().tally.add("table writes", 1);
             if status == 200 {
                 for pk in written(&body) {
-                    self.look(&pk, asked.invocation);
+                    match pk.starts_with("GRANT#") {
+                        true => self.look_at_grant(&pk),
+                        false => self.look(&pk, asked.invocation),
+                    }
                 }
             }
         }
-        Said {
-            status: status.as_u16(),
-            body: answer,
-            answer: None,
-            reuse_of: None,
-        }
+        Said::plain(status.as_u16(), answer)
     }
 
     /// The row `pk` as it stands, tokens opened.
@@ -102,12 +105,18 @@ impl World {
         if row.grant != old.grant && !old.grant.is_empty() {
             row.former.push(old.grant.clone());
         }
+        let now = self.now();
+        row.claimed_at = if row.attempt == old.attempt {
+            old.claimed_at
+        } else {
+            now
+        };
         let mut inner = self.lock();
+        let left = inner.left_behind(&old, &row);
         for answer in [row.access, row.refresh].into_iter().flatten() {
             inner.provider.answers[answer].stored = true;
         }
         inner.rows.insert(pk.to_owned(), row.clone());
-        let now = self.now();
         inner.tell(now, &format!("#{invocation}"), || {
             format!(
                 "row {}: v{} {} {}{} lease {} attempt {:?} tokens of {:?}/{:?}",
@@ -123,7 +132,7 @@ impl World {
             )
         });
         drop(inner);
-        for wrong in wrongs(&old, &row) {
+        for wrong in wrongs(&old, &row).into_iter().chain(left) {
             self.broken(format!(
                 "{} after a write of #{invocation}: {wrong}",
                 short(pk)
@@ -131,7 +140,8 @@ impl World {
         }
     }
 
-    fn opened(&self, pk: &str, grant: &str, field: &str, sealed: &str) -> Option<usize> {
+    /// The answer whose token is `sealed` for this place.
+    pub fn opened(&self, pk: &str, grant: &str, field: &str, sealed: &str) -> Option<usize> {
         if sealed.is_empty() {
             return None;
         }
@@ -153,6 +163,24 @@ impl World {
                 None
             }
         }
+    }
+}
+
+impl Inner {
+    /// A claim that is taken over although nothing was sent for it, and nobody died, froze or could not close it: a living
+    /// holder went away without giving it back.
+    fn left_behind(&self, old: &Row, new: &Row) -> Option<String> {
+        let (claimed, _) = old
+            .attempt
+            .zip(new.attempt.filter(|_| new.attempt != old.attempt))?;
+        let family = &self.provider.families[self.provider.answers[old.refresh?].family];
+        let sent = family.sent_at.is_some_and(|at| at >= old.claimed_at);
+        let since = old.claimed_at.saturating_sub(LONGEST_ON_THE_WAY);
+        let excused = self.troubles.iter().any(|at| *at >= since);
+        // A question left open on purpose has given its lease back.
+        let held = old.lease.is_some();
+        let left = family.single_use && held && !sent && !excused;
+        left.then(|| format!("the claim of epoch {claimed} was left behind by its living holder"))
     }
 }
 
@@ -190,7 +218,7 @@ fn wrongs(old: &Row, new: &Row) -> Vec<String> {
     wrongs
 }
 
-/// The connections' rows that a request wrote.
+/// The connections' rows and grants' records that a request wrote.
 fn written(body: &str) -> Vec<String> {
     let request: Value = serde_json::from_str(body).unwrap_or_default();
     let mut writes: Vec<&Value> = vec![&request];
@@ -201,8 +229,8 @@ fn written(body: &str) -> Vec<String> {
         let pk = write["Key"]["pk"]["S"].as_str();
         pk.or_else(|| write["Item"]["pk"]["S"].as_str())
     });
-    let connections = pks.filter(|pk| pk.starts_with("CONNECTION#"));
-    connections.map(str::to_owned).collect()
+    let watched = pks.filter(|pk| pk.starts_with("CONNECTION#") || pk.starts_with("GRANT#"));
+    watched.map(str::to_owned).collect()
 }
 
 /// A row's name for the story.

@@ -75,14 +75,20 @@ pub(crate) struct Asked {
 pub(crate) struct Invocation {
     pub dead: bool,
     pub frozen: bool,
+    /// It went on behind the function's timeout, as nothing on Lambda does: what it does then is counted by itself.
+    pub outlived: bool,
+    /// The provider has issued tokens in its name.
+    pub answered: bool,
     pub notes: BTreeSet<String>,
 }
 
 pub(crate) struct Inner {
     pub chance: Chance,
     pub calm: bool,
-    /// Holders may outlive their timeout in this world: then a token may be presented under their hands.
+    /// Holders may outlive their timeout in this world.
     pub overdue: bool,
+    /// The table goes away just behind answers of the provider.
+    pub stormy: bool,
     /// Faults in a thousand requests.
     pub heat: u64,
     pub outages: Vec<Outage>,
@@ -90,6 +96,8 @@ pub(crate) struct Inner {
     pub queues: Queues,
     pub rows: BTreeMap<String, Row>,
     pub invocations: BTreeMap<u64, Invocation>,
+    /// When an invocation died, was frozen, or could not close its claim.
+    pub troubles: Vec<u64>,
     pub tally: Tally,
     pub broken: Vec<String>,
     pub lifetimes: Vec<u64>,
@@ -209,6 +217,9 @@ impl World {
             },
             _ => inner.draw(hop),
         };
+        if let Some(family) = asked.family {
+            inner.provider.families[family].sent_at = Some(now);
+        }
         if fault != Fault::Nothing {
             inner.tally.add(&fault_name(hop, fault), 1);
         }
@@ -244,67 +255,12 @@ impl World {
                 if body["MessageGroupId"].is_string() {
                     inner.tally.add("salvage messages", 1);
                 }
-                plain(inner.queues.serve(&asked.what, &body, now))
+                let said = inner.queues.serve(&asked.what, &body, now);
+                drop(inner);
+                self.look_at_message(&body);
+                Said::plain(200, said)
             }
             Hop::Provider => self.provider(&asked),
-        }
-    }
-
-    /// A token call reached the provider.
-    pub fn arrived(&self, asked: &Asked) {
-        let Some(family) = asked.family else { return };
-        let overlapping = {
-            let mut inner = self.lock();
-            let overdue = inner.overdue;
-            let family = &mut inner.provider.families[family];
-            family.in_flight += 1;
-            family.in_flight > 1 && family.single_use && !overdue
-        };
-        if overlapping {
-            self.broken(format!("two token calls in flight for family {family}"));
-        }
-    }
-
-    fn provider(&self, asked: &Asked) -> Said {
-        let now = self.now();
-        let mut inner = self.lock();
-        if asked.what == "/revoke" {
-            inner.tally.add("revocation calls", 1);
-            return inner.provider.revoke(&asked.form);
-        }
-        let lifetime = {
-            let index = asked.family.unwrap_or_default() % inner.lifetimes.len();
-            inner.lifetimes[index]
-        };
-        let said = inner
-            .provider
-            .token(&asked.form, asked.invocation, now, lifetime);
-        if let Some(family) = asked.family {
-            inner.provider.families[family].in_flight -= 1;
-        }
-        inner.tally.add("token calls", 1);
-        let who = inner.who(asked.from, asked.invocation);
-        let heard = match (said.answer, said.reuse_of) {
-            (Some(answer), _) => format!("provider issues #{answer} of family {:?}", asked.family),
-            (None, Some(again)) => format!("provider sees the token of #{again} AGAIN"),
-            (None, None) => format!("provider refuses: {}", said.body),
-        };
-        inner.tell(now, &who, || heard);
-        if let Some(again) = said.reuse_of {
-            inner.tally.add("spent tokens presented again", 1);
-            let wrong = inner.reuse_of_a_living_answer(again);
-            drop(inner);
-            if let Some(wrong) = wrong {
-                self.broken(wrong);
-            }
-        }
-        said
-    }
-
-    /// An answer left whole, to somebody who was listening.
-    pub fn answered(&self, said: &Said) {
-        if let Some(answer) = said.answer {
-            self.lock().provider.answers[answer].whole = true;
         }
     }
 
@@ -318,16 +274,41 @@ impl World {
         let now = self.now();
         let mut inner = self.lock();
         inner.tally.add(&format!("invocations that {how}"), 1);
+        inner.troubles.push(now);
         if let Some(invocation) = inner.invocations.get_mut(&number) {
             invocation.dead = true;
         }
         inner.tell(now, &format!("#{number}"), || how.to_owned());
     }
 
+    /// Whether the provider has issued tokens in the name of an invocation.
+    pub fn has_answered(&self, number: u64) -> bool {
+        let inner = self.lock();
+        let invocation = inner.invocations.get(&number);
+        invocation.is_some_and(|invocation| invocation.answered)
+    }
+
+    pub fn outlived(&self, number: u64) {
+        let now = self.now();
+        let mut inner = self.lock();
+        let Some(invocation) = inner.invocations.get_mut(&number) else {
+            return;
+        };
+        if !std::mem::replace(&mut invocation.outlived, true) {
+            inner
+                .tally
+                .add("invocations that outlived their timeout", 1);
+            inner.tell(now, &format!("#{number}"), || {
+                "outlives its timeout".to_owned()
+            });
+        }
+    }
+
     pub fn frozen(&self, number: u64, time: Duration) {
         let now = self.now();
         let mut inner = self.lock();
         inner.tally.add("invocations frozen", 1);
+        inner.troubles.push(now);
         if let Some(invocation) = inner.invocations.get_mut(&number) {
             invocation.frozen = true;
         }
@@ -352,6 +333,12 @@ impl World {
                 inner.tally.add(&format!("log: {note}"), 1);
             }
         }
+        if ["left_open", "claim_left_open"]
+            .iter()
+            .any(|note| line.contains_key(*note))
+        {
+            inner.troubles.push(now);
+        }
         if let Some(invocation) = number.and_then(|id: u64| inner.invocations.get_mut(&id)) {
             let keys = line.iter().map(|(name, value)| match value.as_str() {
                 Some(value) => format!("{name}={value}"),
@@ -361,15 +348,6 @@ impl World {
         }
         let text = serde_json::Value::Object(line).to_string();
         inner.tell(now, "log", || text);
-    }
-}
-
-pub(crate) fn plain(body: String) -> Said {
-    Said {
-        status: 200,
-        body,
-        answer: None,
-        reuse_of: None,
     }
 }
 
@@ -387,12 +365,14 @@ impl Inner {
             chance,
             calm: true,
             overdue: false,
+            stormy: false,
             heat,
             outages,
             provider: Provider::default(),
             queues: Queues::default(),
             rows: BTreeMap::new(),
             invocations: BTreeMap::new(),
+            troubles: Vec::new(),
             tally: Tally::default(),
             broken: Vec::new(),
             lifetimes,
@@ -413,36 +393,11 @@ impl Inner {
         }
     }
 
-    fn who(&self, from: From, invocation: u64) -> String {
+    pub fn who(&self, from: From, invocation: u64) -> String {
         let name = self
             .names
             .get(from.instance)
             .map_or("stage", String::as_str);
         format!("{name} #{invocation}")
-    }
-
-    /// Only whoever knows its holder dead, or never to have heard it, may present a token again that was answered.
-    fn reuse_of_a_living_answer(&self, presented: usize) -> Option<String> {
-        let spent_by = self.provider.answers[presented].spent_by?;
-        if self.overdue {
-            return None;
-        }
-        let answer = &self.provider.answers[spent_by];
-        let holder = self.invocations.get(&answer.invocation);
-        let gone = holder.is_none_or(|holder| holder.dead || holder.notes.contains("answer"));
-        if answer.stored && !self.provider.families[answer.family].alive {
-            return None;
-        }
-        if answer.stored || (answer.whole && !gone) {
-            return Some(format!(
-                "the token of #{presented}, spent for #{spent_by}, was presented again although that answer was {}",
-                if answer.stored {
-                    "stored"
-                } else {
-                    "in living hands"
-                }
-            ));
-        }
-        None
     }
 }

@@ -83,7 +83,7 @@ fn look_at(path: &Path, text: &str) -> Vec<String> {
         .and_then(|end| end.to_str())
         .unwrap_or_default();
     let lines = text.lines().count();
-    if matches!(extension, "rs" | "mjs" | "js") && lines > MOST_LINES {
+    if matches!(extension, "rs" | "mjs" | "js" | "ts") && lines > MOST_LINES {
         findings.push(format!(
             "{}: {lines} lines; {MOST_LINES} is the most for one room",
             path.display()

@@ -13,11 +13,13 @@ use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 4] = [
+const FUNCTIONS: [&str; 6] = [
     "consulate-connect",
     "consulate-console",
     "consulate-custodian",
     "consulate-proxy",
+    "consulate-qrvey-token",
+    "consulate-settings",
 ];
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
@@ -115,6 +117,12 @@ pub const STEPS: &[Step] = &[
         about: "node --check on every script",
         needs: &[Tool::NodePackages],
         run: |room| Outcome::one(node_syntax(room)),
+    },
+    Step {
+        name: "widget",
+        about: "the browser client: tsc, types, node --test on widget/tests (size, built files)",
+        needs: &[Tool::WidgetPackages],
+        run: widget,
     },
     Step {
         name: "deny",
@@ -299,10 +307,27 @@ fn node_syntax(room: &Room) -> Finished {
     all
 }
 
+/// Compiles the browser client's sources and type tests, then runs its tests: on the built files as they are checked in, of which one
+/// test says whether they are what the sources build.
+fn widget(room: &Room) -> Outcome {
+    room.fresh_log("widget");
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--prefix", "widget", "check"]);
+    let checked = room.run("widget", npm);
+    if !checked.success {
+        return Outcome::one(checked);
+    }
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=tap"])
+        .args(tests_in(room, "widget/tests"));
+    let finished = room.run("widget", node);
+    Outcome::suites(tally::node_tests(&finished.output), finished)
+}
+
 /// Runs the browser tests; a folder without any counts nothing.
 fn browser(room: &Room) -> Outcome {
     room.fresh_log("browser");
-    let tests = browser_tests(room);
+    let tests = tests_in(room, "tests/browser");
     if tests.is_empty() {
         return Outcome {
             tally: Tally::default(),
@@ -325,9 +350,9 @@ fn browser(room: &Room) -> Outcome {
     Outcome::suites(tally::node_tests(&finished.output), finished)
 }
 
-/// `tests/browser/*.test.mjs`, by name.
-fn browser_tests(room: &Room) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(room.root().join("tests/browser"))
+/// `*.test.mjs` of a folder, by name.
+fn tests_in(room: &Room, folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(room.root().join(folder))
         .into_iter()
         .flatten()
         .flatten();

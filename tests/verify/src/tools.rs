@@ -1,6 +1,6 @@
 //! What the steps need and a clean machine lacks: npm packages, cargo-deny, Chromium.
 //!
-//! Writes `tests/node/node_modules` and `.tools` (both git-ignored) and, only as root and only when no Chromium is found, installs
+//! Writes `node_modules` of `tests/node` and `widget`, and `.tools` (all git-ignored) and, only as root and only when no Chromium is found, installs
 //! Debian's package. Nothing is fetched when it is there already in the version the project names.
 
 use std::fs;
@@ -25,6 +25,8 @@ const CHROMIUM_NAMES: [&str; 4] = [
 pub enum Tool {
     /// The packages of `tests/node`, exactly as its lock file names them.
     NodePackages,
+    /// The packages of `widget`, likewise.
+    WidgetPackages,
     /// cargo-deny, in the version above.
     CargoDeny,
     /// A Chromium to drive.
@@ -36,6 +38,7 @@ impl Tool {
     pub fn name(self) -> &'static str {
         match self {
             Self::NodePackages => "npm packages",
+            Self::WidgetPackages => "npm (widget)",
             Self::CargoDeny => "cargo-deny",
             Self::Chromium => "Chromium",
         }
@@ -45,7 +48,8 @@ impl Tool {
 /// Makes `tool` ready and says where it came from, or says in a sentence what a person has to do.
 pub fn provide(tool: Tool, room: &Room) -> Result<String, String> {
     match tool {
-        Tool::NodePackages => node_packages(room),
+        Tool::NodePackages => node_packages(room, "tests/node"),
+        Tool::WidgetPackages => node_packages(room, "widget"),
         Tool::CargoDeny => cargo_deny(room),
         Tool::Chromium => chromium(room),
     }
@@ -67,11 +71,11 @@ pub fn chromium_path() -> Option<PathBuf> {
     named.or_else(|| CHROMIUM_NAMES.iter().find_map(|name| on_path(name)))
 }
 
-/// `npm ci`, unless the packages are those of the lock file already: a copy of the lock file beside them tells.
-fn node_packages(room: &Room) -> Result<String, String> {
-    let folder = room.root().join("tests/node");
+/// `npm ci` in a folder, unless the packages are those of the lock file already: a copy of the lock file beside them tells.
+fn node_packages(room: &Room, name: &str) -> Result<String, String> {
+    let folder = room.root().join(name);
     let lock = fs::read(folder.join("package-lock.json"))
-        .map_err(|error| format!("tests/node/package-lock.json: {error}"))?;
+        .map_err(|error| format!("{name}/package-lock.json: {error}"))?;
     let stamp = folder.join("node_modules/.installed-lock.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok("(there already)".to_owned());
@@ -83,7 +87,7 @@ fn node_packages(room: &Room) -> Result<String, String> {
     npm.args([
         "ci",
         "--prefix",
-        "tests/node",
+        name,
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",

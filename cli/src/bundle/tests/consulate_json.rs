@@ -1,6 +1,6 @@
 //! `consulate.json`: widget id, host, admins, authentications.
 
-use consulate_core::definition::Delivery;
+use consulate_core::definition::{Delivery, OrganisationSettings, SettingsPolicy};
 
 use super::*;
 
@@ -69,9 +69,8 @@ fn a_wrong_host_is_refused() {
     ] {
         Case::graph().with(CONSULATE, "/host", host).refused(code);
     }
-    let oidc = json!({"type": "oidc", "id": "acme", "issuer": "https://id.example", "audience": "x", "claims": {}});
     let finding = Case::graph()
-        .with(CONSULATE, "/host", oidc)
+        .with(CONSULATE, "/host", json!({"type": "saml", "id": "acme"}))
         .refused("host_type_unsupported");
     assert!(finding.line.is_some());
 }
@@ -165,29 +164,92 @@ fn browser_delivery_is_refused_for_an_organisations_connection() {
         .refused("delivery_refused");
 }
 
+/// Two words are needed; the bundle can say both, and neither hands out what must stay.
 #[test]
-fn parts_of_later_versions_are_accepted_and_named() {
-    let import = Case::graph()
+fn browser_delivery_asks_the_bundled_passport() {
+    let key = import_of(&Case::my_saas());
+    let settings = json!({"owner": "user", "delivery": "browser"});
+    let declared = || {
+        Case::my_saas().with(
+            CONSULATE,
+            &format!("/authentications/{key}"),
+            settings.clone(),
+        )
+    };
+    let passport = |field: &str| format!("/passports/my-saas-connector/{field}");
+    declared().warned("delivery_not_allowed");
+    let allowed = declared().with(CONSULATE, &passport("browser_delivery"), json!(true));
+    assert!(!codes(&allowed.accepted()).contains(&"delivery_not_allowed"));
+    allowed
         .with(
             CONSULATE,
-            "/qrvey",
-            json!({"sales": {"domain": "https://acme.qrveyapp.com"}}),
+            &passport("credential"),
+            json!("client_credentials"),
         )
-        .with(CONSULATE, "/settings", json!({"user": true}))
-        .accepted();
+        .refused("delivery_refused");
+}
+
+/// The key of the first authentication.
+fn import_of(case: &Case) -> String {
+    case.accepted().widget.authentications[0].auth_key.clone()
+}
+
+#[test]
+fn settings_are_kept_as_the_file_says_and_not_at_all_without_it() {
+    let policy = |settings| {
+        let import = Case::graph().with(CONSULATE, "/settings", settings);
+        import.accepted().widget.settings
+    };
     assert_eq!(
-        codes(&import)
-            .iter()
-            .filter(|code| **code == "field_unused")
-            .count(),
-        2
+        Case::graph().accepted().widget.settings,
+        SettingsPolicy::default()
     );
-    assert!(!codes(&import).contains(&"field_unknown"));
-    assert!(import.findings.iter().any(|finding| {
-        finding
-            .message
-            .contains("$.qrvey is not used by this version")
-    }));
+    assert_eq!(policy(json!({})), SettingsPolicy::default());
+    assert_eq!(
+        policy(json!({"user": false, "organisation": false})),
+        SettingsPolicy::default()
+    );
+    for (word, organisation) in [
+        ("admins", OrganisationSettings::Admins),
+        ("admins_only", OrganisationSettings::AdminsOnly),
+        ("members", OrganisationSettings::Members),
+    ] {
+        let kept = policy(json!({"user": true, "organisation": word}));
+        assert_eq!((kept.user, kept.organisation), (true, Some(organisation)));
+    }
+}
+
+#[test]
+fn settings_of_another_shape_are_refused() {
+    for (settings, code) in [
+        (json!("yes"), "field_type"),
+        (json!({"user": "true"}), "field_type"),
+        (json!({"organisation": true}), "field_type"),
+        (json!({"organisation": "everybody"}), "value_unknown"),
+        (json!({"organisation": ["admins"]}), "field_type"),
+    ] {
+        Case::graph()
+            .with(CONSULATE, "/settings", settings)
+            .refused(code);
+    }
+    Case::graph()
+        .with(CONSULATE, "/settings", json!({"users": true}))
+        .warned("field_unknown");
+}
+
+#[test]
+fn settings_that_nobody_could_write_are_named() {
+    for word in ["admins", "admins_only"] {
+        Case::graph()
+            .with(CONSULATE, "/admins", json!([]))
+            .with(CONSULATE, "/settings", json!({ "organisation": word }))
+            .warned("settings_admins_missing");
+    }
+    let members = Case::graph()
+        .with(CONSULATE, "/admins", json!([]))
+        .with(CONSULATE, "/settings", json!({"organisation": "members"}))
+        .accepted();
+    assert!(!codes(&members).contains(&"settings_admins_missing"));
 }
 
 #[test]

@@ -67,6 +67,12 @@ fn every_change_of_who_may_ask_and_where_a_credential_may_go_is_named() {
             json!([{"organisation": "o1", "user": "mallory"}]),
             "admins:",
         ),
+        (
+            CONSULATE,
+            "/settings".to_owned(),
+            json!({"organisation": "members"}),
+            "settings: none -> of the organisation, written by every member",
+        ),
         (CONSULATE, "/host/id".to_owned(), json!("other"), "host:"),
         (
             CONSULATE,

@@ -140,6 +140,7 @@ fn the_demo_bundle_imports_where_its_own_server_is_allowed_and_nowhere_else() {
     let files = crate::demo::bundle(
         "http://127.0.0.1:8787/demo/provider",
         "http://localhost:8787",
+        "http://127.0.0.1:8788",
     );
     let mut source = Source::default();
     for (path, text) in files {
@@ -147,7 +148,7 @@ fn the_demo_bundle_imports_where_its_own_server_is_allowed_and_nowhere_else() {
     }
     let catalogue = Catalogue::built_in().unwrap();
     let options = Options {
-        allow: vec!["127.0.0.1:8787".to_owned()],
+        allow: vec!["127.0.0.1:8787".to_owned(), "127.0.0.1:8788".to_owned()],
         ..Options::default()
     };
     let import_demo = import(&source, &options, &catalogue).unwrap();

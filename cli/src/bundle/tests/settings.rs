@@ -4,6 +4,7 @@ use consulate_core::definition::{
     AnswerMatch, ClientAuthentication, Credential, Inject, PinnedKind, RefreshRotation,
     RevocationStyle,
 };
+use consulate_core::passport::ThrottleScope;
 
 use super::*;
 
@@ -32,6 +33,7 @@ fn every_setting_reaches_the_passport() {
                 "browser_delivery": true, "revocation_style": "token_only", "token_params": {"resource": "r"},
                 "renew_ahead_seconds": 60, "refresh_interval_seconds": 3600, "refresh_idle_seconds": 86400,
                 "refresh_absolute_seconds": 864000, "token_calls_per_second": 5, "token_calls_at_once": 2, "throttle_reset_header": "X-Rate-Limit-Reset",
+                "throttle_scope": "organisation",
                 "scope_aliases": {"email": "https://x.example/email"}
             }),
         )
@@ -78,6 +80,7 @@ fn every_setting_reaches_the_passport() {
         passport.throttle_reset_header.as_deref(),
         Some("x-rate-limit-reset")
     );
+    assert_eq!(passport.throttle_scope, ThrottleScope::Organisation);
     assert_eq!(passport.scope_aliases["email"], "https://x.example/email");
 }
 

@@ -54,6 +54,8 @@ export function consulate({ baseUrl, widget, getJwt, forgetJwt = () => {} }) {
     complete: (authKey, completion) => call("POST", `${connection(authKey)}/complete`, { completion }),
     /** `{status, revocation}` */
     disconnect: (authKey) => call("DELETE", connection(authKey)),
+    /** `{domain, qv_token, qvToken, expires_at, refresh_after}`; `params` only where the template declares some. */
+    securityToken: (template, params) => call("POST", `/qrvey/${encodeURIComponent(template)}`, params && { params }),
     /** `{statusCode, body, headers, contentType, isSuccess}` */
     callApi: (name, params) => call("POST", `/apis/${encodeURIComponent(name)}`, { params }),
   };

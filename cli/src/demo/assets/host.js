@@ -5,7 +5,11 @@ import { clockText } from "./elements.js";
 import { follow } from "./timeline.js";
 
 const widgetOrigin = document.body.dataset.widgetOrigin;
-const frame = document.getElementById("widget");
+/** The widgets on this page, each in a frame of its own, and the path of each. */
+const frames = new Map([
+  [document.getElementById("widget"), "/demo/widget"],
+  [document.getElementById("dashboard"), "/demo/dashboard"],
+]);
 const jwtState = document.getElementById("jwt-state");
 const jwtClaims = document.getElementById("jwt-claims");
 const names = { ada: "Ada", grace: "Grace" };
@@ -50,7 +54,7 @@ function showHanded() {
   }
 }
 
-async function answerWidget(nonce) {
+async function answerWidget(frame, nonce) {
   const asker = user;
   try {
     const { jwt, expires_at } = await callerJwt(asker);
@@ -65,8 +69,9 @@ async function answerWidget(nonce) {
 }
 
 window.addEventListener("message", ({ origin, source, data }) => {
-  if (origin !== widgetOrigin || source !== frame.contentWindow) return;
-  if (data?.type === "demo:get-jwt" && typeof data.nonce === "string") answerWidget(data.nonce);
+  const frame = [...frames.keys()].find((known) => known.contentWindow === source);
+  if (origin !== widgetOrigin || !frame) return;
+  if (data?.type === "demo:get-jwt" && typeof data.nonce === "string") answerWidget(frame, data.nonce);
   if (data?.type === "demo:height" && Number.isFinite(data.pixels)) {
     frame.style.height = `${Math.min(Math.max(data.pixels, 120), 4000)}px`;
   }
@@ -77,7 +82,7 @@ for (const choice of document.querySelectorAll("input[name=user]")) {
     user = choice.value;
     handed = null;
     showHanded();
-    frame.src = `${widgetOrigin}/demo/widget`;
+    for (const [frame, path] of frames) frame.src = widgetOrigin + path;
   });
 }
 

@@ -23,6 +23,9 @@ const REFUSALS = {
   caller_forbidden: "This caller may not do that",
   params_invalid: "A param was refused",
   refresh_busy: "Another renewal is under way",
+  template_unknown: "There is no template of that name",
+  upstream_refused: "The API refused the request",
+  upstream_malformed: "The API's answer could not be understood",
   upstream_unreachable: "The API could not be reached",
   upstream_timeout: "The API did not answer in time",
   handshake_refused: "The handshake was refused",
@@ -64,6 +67,21 @@ function proxySteps(line) {
   // The host is known before the call is allowed; where no access token was opened, nothing was injected.
   if (line.upstream_host && line.source) steps.push(step(line, "key", "good", `Credential injected for ${line.upstream_host}, and for no other host`));
   if (line.upstream_status) steps.push(step(line, "send", tone(line.upstream_status), `The API answered ${line.upstream_status}`));
+  return [...steps, ...refusal(line)];
+}
+
+// Where a security token came from.
+const SECURITY_TOKENS = {
+  minted: [["key", "good", "Qrvey asked with the API key, which the browser never sees"], ["send", "good", "Security token answered, kept in memory until a newer one is due"]],
+  cache: [["lock", "good", "The same request was answered a moment ago: that token serves"]],
+  kept: [["lock", "warn", "Qrvey does not answer: a token that is still good serves on"]],
+};
+
+function qrveySteps(line) {
+  if (line.code === "caller_unauthenticated") return refusal(line);
+  const steps = [step(line, "person", "good", "Caller JWT verified")];
+  if (line.source) steps.push(step(line, "person", "good", `Template "${line.template}" filled in for this caller`));
+  for (const told of SECURITY_TOKENS[line.source] ?? []) steps.push(step(line, ...told));
   return [...steps, ...refusal(line)];
 }
 
@@ -153,6 +171,7 @@ function otherSteps(line) {
 function stepsOf(line) {
   if (line.event === "request" && line.function === "proxy") return proxySteps(line);
   if (line.event === "request" && line.function === "connect") return connectSteps(line);
+  if (line.event === "request" && line.function === "qrvey-token") return qrveySteps(line);
   const said = CUSTODIAN[line.event] ? custodianSteps(line) : otherSteps(line);
   return [...said, ...refusal(line)];
 }
@@ -161,6 +180,7 @@ function titleOf(line) {
   if (line.method === "OPTIONS") return PREFLIGHT;
   if (line.event === "request" && line.function === "proxy") return `The widget called ${line.api ?? "an API"}`;
   if (line.event === "request" && line.function === "connect") return connectAction(line).title;
+  if (line.event === "request" && line.function === "qrvey-token") return "The dashboard asked for a security token";
   const titles = { exchange: "A code was exchanged", complete: "A connection was activated", refresh: "An access token was due for renewal", revoke: "A grant was due for revocation" };
   return titles[line.event] ?? `${line.function ?? "server"}: ${plain(line.event ?? "event")}`;
 }

@@ -139,11 +139,11 @@ impl Run<'_> {
         }
         self.fields.add("salvaged", salvaged.then_some(true));
         match saved {
-            Ok(SaveOutcome::Saved(version)) => {
+            Ok(outcome @ (SaveOutcome::Saved(version) | SaveOutcome::Revived(version))) => {
                 self.fields.add("version", version);
                 self.fields.add("rotated", rotated.is_some());
                 self.client_accepted(passport).await;
-                if flight.recovery.is_some() {
+                if flight.recovery.is_some() || outcome == SaveOutcome::Revived(version) {
                     self.announce(&seen.key, Happening::Recovered).await;
                 }
                 Ok(Answer::Refreshed { version })

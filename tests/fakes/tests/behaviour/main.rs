@@ -17,6 +17,7 @@ mod gate;
 mod grants;
 mod lambda;
 mod moved_clock;
+mod qrvey;
 mod resource_api;
 mod schedule;
 mod scripted;

@@ -416,7 +416,37 @@ async fn the_proxy_works_behind_api_gateway_in_both_payload_formats() {
         let reply = send(&router, format, preflight).await.expect(204);
         assert_eq!(reply.header("access-control-allow-origin"), ORIGIN);
         let allowed = reply.header("access-control-allow-headers");
-        assert_eq!(allowed, "authorization, content-type");
+        assert_eq!(
+            allowed,
+            "authorization, content-type, if-match, if-none-match"
+        );
         assert_eq!(reply.header("access-control-max-age"), "600");
+    }
+}
+
+#[tokio::test]
+async fn settings_work_behind_api_gateway_in_both_payload_formats() {
+    let stack = super::settings::usual().await;
+    let router = consulate_settings::router(consulate_settings::State::new(&stack.dev.foundation));
+    for format in [Format::V2, Format::V1] {
+        let bearer = format!("Bearer {}", stack.jwt(&format!("{format:?}")));
+        let ask = async |method, name, value: &str, body| {
+            let request = Request {
+                method,
+                target: "/v1/widgets/notes/settings/user/a%2Eb",
+                headers: vec![("authorization", bearer.as_str()), (name, value)],
+                body,
+                ..Request::default()
+            };
+            send(&router, format, request).await
+        };
+        let made = ask("PUT", "if-none-match", "*", "[\"ü\"]")
+            .await
+            .expect(201);
+        let etag = made.header("etag");
+        let read = ask("GET", "if-match", &etag, "").await.expect(200);
+        assert_eq!(read.text(), "[\"ü\"]");
+        ask("GET", "if-none-match", &etag, "").await.expect(304);
+        ask("DELETE", "if-match", &etag, "").await.expect(204);
     }
 }

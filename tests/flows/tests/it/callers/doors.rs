@@ -1,21 +1,20 @@
 //! Every widget route asks who is calling, before anything else.
 
-use consulate_flows::bundle::{Bundle, WIDGET};
+use consulate_flows::bundle::{Bundle, MINE, WIDGET};
+use consulate_flows::routes::tries;
 use consulate_flows::stack::Stack;
 use consulate_flows::wire::Answer;
 use http::Method;
 use serde_json::json;
 
-/// Every route of connect and proxy that acts for a caller, behind `/v1/widgets/notes/`.
-const WIDGET_ROUTES: [(Method, &str); 7] = [
-    (Method::GET, "connections"),
-    (Method::GET, "connections/mine"),
-    (Method::PUT, "connections/mine"),
-    (Method::DELETE, "connections/mine"),
-    (Method::POST, "connections/mine/connect"),
-    (Method::POST, "connections/mine/complete"),
-    (Method::POST, "apis/whoAmI"),
-];
+/// Every route that acts for a caller, on this widget.
+fn widget_routes() -> Vec<(Method, String)> {
+    let mut routes: Vec<_> = tries()
+        .map(|attempt| (attempt.method(), attempt.path_on(MINE)))
+        .collect();
+    routes.dedup();
+    routes
+}
 
 /// Calls a route with these values of `Authorization`.
 async fn knock(stack: &Stack, method: &Method, path: &str, authorization: &[&str]) -> Answer {
@@ -34,7 +33,7 @@ async fn a_caller_of_an_organisation_the_host_does_not_list_is_refused() {
     let before = stack.items().await;
     for organisation in ["o2", "O1", "o1 ", "o11"] {
         let jwt = stack.jwt_of("ada", organisation, None);
-        for (method, path) in &WIDGET_ROUTES {
+        for (method, path) in &widget_routes() {
             let answer = stack.widget(method.clone(), path, &jwt, "").await;
             answer.expect_problem(403, "caller_forbidden", "field", "organisation.id");
         }
@@ -51,7 +50,7 @@ async fn every_widget_route_refuses_whoever_is_no_caller() {
     let good = format!("Bearer {jwt}");
     let basic = format!("Basic {jwt}");
     let bare = [jwt.as_str()];
-    for (method, path) in &WIDGET_ROUTES {
+    for (method, path) in &widget_routes() {
         let attempts: [&[&str]; 8] = [
             &[],
             &[""],
@@ -99,12 +98,9 @@ async fn no_widget_route_has_a_method_that_is_not_in_the_table() {
         Method::PATCH,
         Method::DELETE,
     ];
-    for (_, path) in &WIDGET_ROUTES {
+    for (_, path) in &widget_routes() {
         for method in &all {
-            if WIDGET_ROUTES
-                .iter()
-                .any(|(known, at)| known == method && at == path)
-            {
+            if widget_routes().contains(&(method.clone(), path.clone())) {
                 continue;
             }
             let answer = stack.widget(method.clone(), path, &jwt, "").await;

@@ -85,8 +85,8 @@ async fn text_is_a_string_and_anything_else_base64() {
 
 #[tokio::test]
 async fn an_error_of_the_api_is_an_answer_and_no_success() {
-    let (stack, jwt) = connected().await;
-    for code in [400, 403, 404, 409, 429, 500, 503] {
+    let (mut stack, mut jwt) = connected().await;
+    for code in [400, 403, 404, 409, 500, 503, 429] {
         let envelope = envelope(&stack, &jwt, "status", json!({"code": code})).await;
         assert_eq!(envelope["statusCode"], code);
         assert_eq!(envelope["isSuccess"], false);
@@ -97,6 +97,11 @@ async fn an_error_of_the_api_is_an_answer_and_no_success() {
             [429, 503].contains(&code),
             "{code}"
         );
+        assert_eq!(stack.provider.seen().refreshes, 0);
+        if [429, 503].contains(&code) {
+            // What asks to be left alone is left alone: the next is asked of another.
+            (stack, jwt) = connected().await;
+        }
     }
     for code in [201, 204] {
         let envelope = envelope(&stack, &jwt, "status", json!({"code": code})).await;

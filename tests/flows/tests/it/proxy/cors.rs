@@ -65,7 +65,7 @@ async fn a_preflight_of_the_widgets_origin_is_granted_without_a_caller() {
         assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
         assert_eq!(
             answer.header("access-control-allow-headers"),
-            "authorization, content-type"
+            "authorization, content-type, if-match, if-none-match"
         );
         let methods = answer.header("access-control-allow-methods");
         assert_eq!(methods, "GET, POST, PUT, DELETE");

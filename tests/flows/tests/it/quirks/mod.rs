@@ -2,6 +2,7 @@
 
 mod due;
 mod google;
+mod happeo;
 mod held;
 mod instagram;
 mod margin;

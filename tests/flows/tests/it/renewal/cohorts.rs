@@ -48,6 +48,30 @@ async fn a_provider_that_asks_for_ten_minutes_is_left_alone_by_the_cohort_and_no
 }
 
 #[tokio::test]
+async fn pressing_disconnect_again_and_again_uses_up_no_attempts() {
+    let stack = Stack::start().await;
+    stack.connected("ada").await;
+    stack.provider.script_revoke(down());
+    disconnect(&stack).await;
+    let waits = row(&stack).await.backoff_until;
+    for _ in 0..30 {
+        stack.provider.script_revoke(down());
+        let receipt = disconnect(&stack).await["revocation"].clone();
+        assert_eq!(
+            (&receipt["result"], &receipt["attempts"]),
+            (&json!("pending"), &json!(1))
+        );
+        assert_eq!(row(&stack).await.backoff_until, waits);
+    }
+    assert_eq!(stack.provider.seen().revoke_calls, 31);
+    let receipt = disconnect(&stack).await["revocation"].clone();
+    assert_eq!(
+        (&receipt["result"], &receipt["attempts"]),
+        (&json!("revoked"), &json!(2))
+    );
+}
+
+#[tokio::test]
 async fn a_revocation_nobody_confirms_in_24_attempts_is_given_up_and_says_so() {
     let stack = Stack::start().await;
     stack.connected("ada").await;

@@ -95,6 +95,35 @@ async fn a_rotated_token_that_never_arrived_is_reported_as_lost() {
     }
 }
 
+/// The answer may be among those that are still to land: whoever was landing it died, and it comes again later.
+#[tokio::test]
+async fn a_recovery_waits_until_nothing_is_left_to_land() {
+    let stack = left_open(Reply::Html).await;
+    let queues = &stack.dev.queues;
+    queues
+        .send("salvage.fifo", "not ours", Some("g"), Some("1"))
+        .unwrap();
+    until("somebody works on it", async || {
+        !queues.in_flight("salvage.fifo").is_empty()
+    })
+    .await;
+    assert_eq!(retry_after(call(&stack).await), 30);
+    assert!(logged(&stack, "answers_to_land", &json!(true)));
+    // It is received again and again, and lies with the dead letters in the end.
+    until("it is a dead letter", async || {
+        stack.dev.clock.advance_millis(60_000);
+        !queues.dead("salvage.fifo").is_empty()
+    })
+    .await;
+    // Nor is anything presented while the queue does not say.
+    queues.outage(true);
+    assert_eq!(retry_after(call(&stack).await), 30);
+    assert_eq!(refresh_calls(&stack), 1);
+    queues.outage(false);
+    call(&stack).await.expect(200);
+    assert_eq!(refresh_calls(&stack), 2);
+}
+
 /// S-45: a 5xx is no refusal, whatever its body says.
 #[tokio::test]
 async fn a_failing_provider_that_says_invalid_grant_is_not_believed() {

@@ -152,6 +152,19 @@ async fn a_save_after_a_finished_revocation_is_fenced_out() {
     }
 }
 
+/// Somebody who read the row while its revocation was pending, and was frozen since, cannot undo the receipt.
+#[tokio::test]
+async fn a_finished_revocation_is_not_claimed_again() {
+    let stack = expired().await;
+    disconnect(&stack).await;
+    let (finished, now) = (row(&stack).await, stack.dev.clock.now());
+    let until = now.plus_seconds(30);
+    let claimed = connections(&stack).claim_revocation(&finished, "late.1", now, until);
+    assert!(!claimed.await.unwrap());
+    let after = row(&stack).await;
+    assert_eq!((after.lease, after.receipt), (None, finished.receipt));
+}
+
 #[tokio::test]
 async fn closing_twice_counts_once() {
     let stack = expired().await;

@@ -1,7 +1,10 @@
 //! Answers that the table did not take at once, brought back by the queue: stored under the condition of the first try.
 
-use consulate_core::connection::Connection;
-use consulate_core::connections::Claim;
+use std::time::Duration;
+
+use consulate_core::connection::{Connection, Health};
+use consulate_core::connections::{Claim, Claimed};
+use consulate_core::problem::Reason;
 use consulate_core::secret::SecretText;
 use consulate_core::vault::{self, Field, Home};
 use consulate_flows::bundle::MINE;
@@ -104,13 +107,39 @@ async fn a_salvaged_answer_of_a_connection_that_was_given_up_is_taken_back() {
 }
 
 #[tokio::test]
-async fn while_the_table_is_away_the_queue_keeps_what_it_has() {
+async fn a_salvaged_answer_waits_for_a_table_that_is_away_and_lands_in_one_delivery() {
     let stack = expired().await;
     let (seen, message) = salvaged(&stack).await;
     stack.dev.engine.outage(true);
-    assert!(!deliver(&stack, "away", message.clone()).await);
-    stack.dev.engine.outage(false);
-    assert_eq!(row(&stack).await.version, seen.version);
-    assert!(deliver(&stack, "back", message).await);
+    let (landed, ()) = tokio::join!(deliver(&stack, "away", message), async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stack.dev.engine.outage(false);
+    });
+    assert!(landed);
     assert_eq!(row(&stack).await.version, seen.version + 1);
+}
+
+#[tokio::test]
+async fn a_salvaged_answer_brings_back_what_a_recovery_gave_up_for_lost() {
+    let stack = expired().await;
+    let (seen, message) = salvaged(&stack).await;
+    let connections = &stack.dev.foundation.connections;
+    let (lost, now) = (Reason::RotationLost, stack.dev.clock.now());
+    let epoch = message["epoch"].as_i64().unwrap();
+    let claimed = Claimed { epoch };
+    assert!(
+        connections
+            .refuse(&seen, &claimed, lost, now)
+            .await
+            .unwrap()
+    );
+    assert_ne!(row(&stack).await.health, Health::Connected);
+    assert!(deliver(&stack, "revived", message).await);
+    assert_eq!(row(&stack).await.health, Health::Connected);
+    assert_eq!(said(&stack, "revived", "landed"), [json!("revived")]);
+    assert!(super::logged(
+        &stack,
+        "what",
+        &json!("connection.recovered")
+    ));
 }

@@ -93,7 +93,11 @@ async fn a_second_owner_of_one_account_is_connected_and_noted() {
     stack.connected("bob").await;
     let (_, subject) = account(&stack).await;
     assert_eq!(subject.holders.len(), 2);
-    assert!(super::logged(&stack, "shared_account", &json!(true)));
+    // In the audit log, too: giving one of them up may end the other.
+    let told = stack.log_lines();
+    let told = told.iter().filter(|line| line["event"] == "audit");
+    let shared = told.map(|line| line["shared_account"] == true);
+    assert_eq!(shared.collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What every HTTP function does around its handlers: request id, CORS, security headers, the problem document, the one
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
+mod routes;
+
 use std::time::Instant;
 
 use axum::Router;
@@ -19,6 +21,8 @@ use crate::definitions::Definitions;
 use crate::log::{self, Fields, Level};
 use crate::problem::{Code, Problem};
 use crate::random;
+
+pub use self::routes::{Route, Routes};
 
 /// A longer request body is refused.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -136,9 +140,9 @@ impl Edge {
             ),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "authorization, content-type",
+                "authorization, content-type, if-match, if-none-match",
             ),
-            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after"),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "etag, retry-after"),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
@@ -268,6 +272,22 @@ impl JsonObject {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => {
                 Err(Problem::new(Code::RequestInvalid, "The member must be text.").field(name))
+            }
+        }
+    }
+}
+
+impl JsonObject {
+    /// The object of the member `name`; `None` when absent or null.
+    ///
+    /// # Errors
+    /// 422 when it is not an object.
+    pub fn object(&self, name: &str) -> Result<Option<&serde_json::Map<String, Value>>, Problem> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(members)),
+            Some(_) => {
+                Err(Problem::new(Code::RequestInvalid, "The member must be an object.").field(name))
             }
         }
     }

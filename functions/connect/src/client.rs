@@ -1,0 +1,109 @@
+//! The browser client: `GET /v1/consulate.js`, an ES module, and `GET /v1/consulate.classic.js`, a script that brings a global.
+//!
+//! Built from `widget/src` and checked in, so that no build of ours needs node. The same public bytes for everybody, and no cookie or
+//! caller is looked at: so any page may load them, also one that asks for `integrity` or is cross-origin isolated. Nothing else here
+//! answers `Access-Control-Allow-Origin: *`.
+
+use axum::response::{IntoResponse, Response};
+use consulate_core::digest;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{StatusCode, Uri};
+
+const MODULE: &str = include_str!("../../../widget/dist/consulate.js");
+const CLASSIC: &str = include_str!("../../../widget/dist/consulate.classic.js");
+
+/// Whoever names the version they mean gets no other.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// Whoever does not gets a new one within ten minutes.
+const FOR_A_WHILE: &str = "public, max-age=600, must-revalidate";
+
+/// `GET /v1/consulate.js`.
+pub(crate) async fn module(uri: Uri, headers: HeaderMap) -> Response {
+    answer(MODULE, &uri, &headers)
+}
+
+/// `GET /v1/consulate.classic.js`.
+pub(crate) async fn classic(uri: Uri, headers: HeaderMap) -> Response {
+    answer(CLASSIC, &uri, &headers)
+}
+
+fn answer(script: &'static str, uri: &Uri, headers: &HeaderMap) -> Response {
+    let version = digest::short([script.as_bytes()]);
+    let asked_for = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "v")
+        .is_some_and(|(_, wanted)| wanted == version);
+    let mut response = if is_known(headers, &version) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        script.into_response()
+    };
+    let kept = if asked_for { FOR_GOOD } else { FOR_A_WHILE };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, kept),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Whether the browser has this version already (RFC 9110 section 13.1.2; weak comparison, as caches on the way may weaken a tag).
+fn is_known(headers: &HeaderMap, version: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            tag == "*"
+                || opaque
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'))
+                    == Some(version)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(value: &'static str) -> bool {
+        let headers = [(header::IF_NONE_MATCH, HeaderValue::from_static(value))];
+        is_known(&headers.into_iter().collect(), "abc")
+    }
+
+    #[test]
+    fn a_version_is_known_by_its_tag_however_it_is_listed() {
+        for value in [
+            "\"abc\"",
+            "W/\"abc\"",
+            "\"x\", \"abc\"",
+            "\"x\",W/\"abc\"",
+            "*",
+        ] {
+            assert!(known(value), "{value}");
+        }
+        for value in [
+            "abc",
+            "\"ab\"",
+            "\"abcd\"",
+            "",
+            "\"x\", \"y\"",
+            "\"abc",
+            "w/\"abc\"",
+        ] {
+            assert!(!known(value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/** Puts the client together. Nothing is sent, and nothing of the page touched, before a method is called. */
+
+import { connecting } from "./connect.js";
+import { connectionsOf, pathOf } from "./connections.js";
+import { ConsulateError } from "./error.js";
+import { qrvey } from "./qrvey.js";
+import { settingsOf } from "./settings.js";
+import { transportOf } from "./transport.js";
+import type { AccessToken, Consulate, ConsulateOptions, Envelope } from "./types.js";
+
+/**
+ * The client of one widget.
+ *
+ * @throws TypeError for options that cannot be used.
+ */
+export function createConsulate(options: ConsulateOptions): Consulate {
+  const transport = transportOf(options, (error) => parts.suspect(error));
+  const parts = connectionsOf(transport);
+  const { connections, connection, disconnect, onChange } = parts;
+
+  return {
+    async callAuthenticatedAPI(name, { params, signal, ...others } = {}) {
+      for (const other in others) throw new ConsulateError("request_malformed", `Only \`params\` may be passed, not \`${other}\``);
+      const { status, statusText, document } = await transport.send<Envelope>({
+        method: "POST",
+        path: `/apis/${encodeURIComponent(name)}`,
+        body: { params },
+        reads: true,
+        once: true,
+        signal,
+      });
+      return { status, statusText, data: document };
+    },
+    ...connecting(transport, parts),
+    connections,
+    connection,
+    disconnect,
+    onChange,
+    qrveyConfig: qrvey(transport),
+    async accessToken(authKey, options) {
+      return (await transport.send<AccessToken>({ path: `${pathOf(authKey)}/access-token`, ...options })).document;
+    },
+    settings: settingsOf(transport),
+  };
+}

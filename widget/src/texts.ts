@@ -1,0 +1,27 @@
+/** Every English sentence that `<consulate-connect>` says. */
+
+/** By name; `{name}` is the authentication's label. An empty text hides what would say it. */
+export const TEXTS = {
+  connect: "Connect {name}",
+  reconnect: "Reconnect {name}",
+  disconnect: "Disconnect {name}",
+  cancel: "Cancel",
+  link: "Open it here",
+  loading: "…",
+  not_connected: "Not connected",
+  disconnected: "Disconnected",
+  connected: "Connected",
+  needs_reauthorisation: "Has to be connected again",
+  missing_scopes: "Connected, but not for everything",
+  typed: "An administrator sets this account up",
+  opening: "Opening a window",
+  waiting: "Finish in the window that opened",
+  blocked: "Your browser did not open the window",
+  window_closed: "The window is closed. Not finished? Cancel, and connect again.",
+  disconnecting: "Disconnecting",
+  access_denied: "You said no, so nothing was connected",
+  caller_forbidden: "Only an administrator can change this account",
+};
+
+/** Texts by name. Codes of errors may be added: what they do not name is said in the error's own (English) words. */
+export type ConnectTexts = { [name in keyof typeof TEXTS]?: string } & Record<string, string | undefined>;
