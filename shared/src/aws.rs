@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::{
@@ -41,6 +42,29 @@ pub struct Aws {
     http: AwsHttp,
     config: AwsConfig,
     skew: Skew,
+    retries: Retries,
+}
+
+/// How many retries each service still has, shared by its clients here. By themselves the SDK's clients share it with every other of the
+/// process: functions in one `consulate dev`, and worlds of a simulation, would hang together by it.
+#[derive(Clone, Debug)]
+struct Retries {
+    dynamodb: RetryPartition,
+    secrets_manager: RetryPartition,
+    sqs: RetryPartition,
+    eventbridge: RetryPartition,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        let own = |service| RetryPartition::custom(service).build();
+        Self {
+            dynamodb: own("dynamodb"),
+            secrets_manager: own("secretsmanager"),
+            sqs: own("sqs"),
+            eventbridge: own("eventbridge"),
+        }
+    }
 }
 
 impl Aws {
@@ -57,7 +81,12 @@ impl Aws {
     pub fn over(config: AwsConfig, dial: Arc<dyn Dial>, clock: Clock) -> Self {
         let skew = Skew::default();
         let http = AwsHttp::over(dial, clock, skew.clone());
-        Self { http, config, skew }
+        Self {
+            http,
+            config,
+            skew,
+            retries: Retries::default(),
+        }
     }
 
     /// How far this machine's clock is off AWS's.
@@ -73,6 +102,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_partition(self.retries.dynamodb.clone())
             .sleep_impl(TokioSleep::new())
             .http_client(self.http.clone());
         config.set_endpoint_url(self.config.dynamodb_endpoint.clone());
@@ -87,6 +117,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .retry_partition(self.retries.secrets_manager.clone())
             .sleep_impl(TokioSleep::new())
             .http_client(self.http.clone());
         config.set_endpoint_url(self.config.secrets_manager_endpoint.clone());
@@ -119,6 +150,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_partition(self.retries.sqs.clone())
             .sleep_impl(TokioSleep::new())
             .http_client(self.http.clone());
         config.set_endpoint_url(self.config.sqs_endpoint.clone());
@@ -133,6 +165,7 @@ impl Aws {
             .credentials_provider(self.credentials())
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .retry_partition(self.retries.eventbridge.clone())
             .sleep_impl(TokioSleep::new())
             .http_client(self.http.clone());
         config.set_endpoint_url(self.config.eventbridge_endpoint.clone());

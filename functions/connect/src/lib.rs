@@ -51,8 +51,7 @@ use consulate_core::definitions::Definitions;
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::flow::Flows;
 use consulate_core::foundation::Foundation;
-use consulate_core::http::Routes;
-use consulate_core::log::Fields;
+use consulate_core::http::{Routes, logged};
 use http::StatusCode;
 
 /// What the handlers share. Made once, at the cold start.
@@ -135,12 +134,4 @@ async fn health() -> Response {
 /// HEAD of an address whose GET uses something up: link checkers and previews must not.
 async fn nothing_happens() -> StatusCode {
     StatusCode::NO_CONTENT
-}
-
-/// The response with more to log. Fields it has already stay.
-fn logged(mut response: Response, mut fields: Fields) -> Response {
-    let extensions = response.extensions_mut();
-    fields.extend(extensions.remove::<Fields>().unwrap_or_default());
-    extensions.insert(fields);
-    response
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use consulate_core::caller::WidgetCaller;
 use consulate_core::definition::{Authentication, NamedApi, Passport};
 use consulate_core::egress;
-use consulate_core::http::Bounded;
+use consulate_core::http::{Bounded, logged};
 use consulate_core::log;
 use consulate_core::owner::OwnerKey;
 use consulate_core::passport::{Verdict, WrongSlot};
@@ -42,15 +42,11 @@ pub(crate) async fn call(
 ) -> Response {
     let name = path.get("name").map_or("", String::as_str);
     let mut fields = log::Fields::new().with("api", name);
-    let mut response = match answer(&state, &caller, name, &body, &mut fields).await {
+    let response = match answer(&state, &caller, name, &body, &mut fields).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    if let Some(theirs) = response.extensions_mut().remove::<log::Fields>() {
-        fields.extend(theirs);
-    }
-    response.extensions_mut().insert(fields);
-    response
+    logged(response, fields)
 }
 
 async fn answer(
@@ -138,7 +134,7 @@ async fn answer(
         state,
         api,
         passport: &passport,
-        resting: Resting::of(&passport, caller, &api.name, &main),
+        resting: &|| Resting::of(&passport, caller, &api.name, &main),
         rendered: render(&opened)?,
         render: &render,
         deadline: started + BUDGET,
@@ -209,7 +205,7 @@ struct Call<'a> {
     api: &'a NamedApi,
     passport: &'a Passport,
     /// What is left alone when the API asks for it.
-    resting: Resting,
+    resting: &'a (dyn Fn() -> Resting + Sync),
     rendered: Rendered,
     /// The request for another token.
     render: &'a (dyn Fn(&Opened) -> Result<Rendered, Problem> + Sync),
@@ -232,7 +228,7 @@ impl Call<'_> {
     async fn send_and_wrap(&mut self, opened: Opened) -> Result<Response, Failure> {
         self.fields.add("source", opened.source);
         self.fields.add("version", opened.row.version);
-        if let Some(seconds) = self.state.rests.left(&self.resting, self.state.clock.now()) {
+        if let Some(seconds) = self.state.rests.left(self.resting, self.state.clock.now()) {
             self.fields.add("resting", true);
             let detail = "The API was called too often and wants to be left alone.";
             return Err(Problem::new(Code::RateLimited, detail)
@@ -337,7 +333,7 @@ impl Call<'_> {
             let wait = throttle::retry_after(self.passport, answer.headers(), now);
             self.fields.add("throttled", true);
             if let Some(seconds) = wait {
-                self.state.rests.rest(&self.resting, seconds, now);
+                self.state.rests.rest((self.resting)(), seconds, now);
             }
             Throttled {
                 is_throttled: true,

@@ -1,7 +1,7 @@
 //! `GET /v1/widgets/{widget}/connections/{auth_key}/access-token`: browser delivery. The widget gets a short-lived access
 //! token and its end, and asks again; what renews it never leaves the custodian.
 //!
-//! Only where the widget's definition and the passport both allow it ([`Passport::may_deliver`]). It is answered as JSON to
+//! Only where the widget's definition and the passport both allow it (`Passport::may_deliver`). It is answered as JSON to
 //! whoever shows a caller JWT, never as a cookie. The row is read each time: after a disconnect nothing is handed out any more.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use axum::extract::{self, Path};
 use axum::response::{IntoResponse as _, Response};
 use consulate_core::caller::WidgetCaller;
 use consulate_core::clock::Timestamp;
-use consulate_core::http::json;
+use consulate_core::http::{json, logged};
 use consulate_core::log;
 use consulate_core::owner::OwnerKey;
 use consulate_core::passport::DeliveryRefused;
@@ -39,15 +39,11 @@ pub(crate) async fn deliver(
 ) -> Response {
     let auth_key = path.get("auth_key").map_or("", String::as_str);
     let mut fields = log::Fields::new();
-    let mut response = match answer(&state, &caller, auth_key, &headers, &mut fields).await {
+    let response = match answer(&state, &caller, auth_key, &headers, &mut fields).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    if let Some(theirs) = response.extensions_mut().remove::<log::Fields>() {
-        fields.extend(theirs);
-    }
-    response.extensions_mut().insert(fields);
-    response
+    logged(response, fields)
 }
 
 async fn answer(

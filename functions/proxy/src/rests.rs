@@ -61,24 +61,29 @@ pub(crate) struct Rests(Arc<Mutex<HashMap<Resting, Timestamp>>>);
 
 impl Rests {
     /// From `now` on `whom` rests for `seconds`.
-    pub fn rest(&self, whom: &Resting, seconds: u64, now: Timestamp) {
+    pub fn rest(&self, whom: Resting, seconds: u64, now: Timestamp) {
         let seconds = i64::try_from(seconds.min(LONGEST)).unwrap_or_default();
         let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rests.len() >= KEPT {
             rests.retain(|_, until| *until > now);
         }
         if rests.len() < KEPT {
-            rests.insert(whom.clone(), now.plus_seconds(seconds));
+            rests.insert(whom, now.plus_seconds(seconds));
         }
     }
 
-    /// Seconds `whom` still rests, at least one; `None` where it does not.
-    pub fn left(&self, whom: &Resting, now: Timestamp) -> Option<u64> {
+    /// Seconds `whom` still rests, at least one; `None` where it does not. Asked before every call: who it is about is made up
+    /// only where anything rests.
+    pub fn left(&self, whom: impl Fn() -> Resting, now: Timestamp) -> Option<u64> {
         let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let millis = rests.get(whom)?.since(now);
+        if rests.is_empty() {
+            return None;
+        }
+        let whom = whom();
+        let millis = rests.get(&whom)?.since(now);
         // A clock that was set back must not make it longer.
         if millis <= 0 || millis > LONGEST as i64 * 1_000 {
-            rests.remove(whom);
+            rests.remove(&whom);
             return None;
         }
         u64::try_from(millis)
@@ -104,34 +109,40 @@ mod tests {
     #[test]
     fn a_rest_ends_and_is_nobody_elses() {
         let rests = Rests::default();
-        rests.rest(&organisation("o1"), 30, NOW);
-        assert_eq!(rests.left(&organisation("o1"), NOW), Some(30));
+        rests.rest(organisation("o1"), 30, NOW);
+        assert_eq!(rests.left(|| organisation("o1"), NOW), Some(30));
         assert_eq!(
-            rests.left(&organisation("o1"), NOW.plus_millis(29_001)),
+            rests.left(|| organisation("o1"), NOW.plus_millis(29_001)),
             Some(1)
         );
-        assert_eq!(rests.left(&organisation("o2"), NOW), None);
-        assert_eq!(rests.left(&organisation("o1"), NOW.plus_seconds(30)), None);
+        assert_eq!(rests.left(|| organisation("o2"), NOW), None);
+        assert_eq!(
+            rests.left(|| organisation("o1"), NOW.plus_seconds(30)),
+            None
+        );
     }
 
     #[test]
     fn nobody_rests_for_ever() {
         let rests = Rests::default();
-        rests.rest(&organisation("o1"), 86_400, NOW);
-        assert_eq!(rests.left(&organisation("o1"), NOW), Some(3_600));
-        assert_eq!(rests.left(&organisation("o1"), NOW.plus_seconds(-10)), None);
+        rests.rest(organisation("o1"), 86_400, NOW);
+        assert_eq!(rests.left(|| organisation("o1"), NOW), Some(3_600));
+        assert_eq!(
+            rests.left(|| organisation("o1"), NOW.plus_seconds(-10)),
+            None
+        );
         for number in 0..=KEPT {
-            rests.rest(&organisation(&number.to_string()), 5, NOW);
+            rests.rest(organisation(&number.to_string()), 5, NOW);
         }
         assert_eq!(
-            rests.left(&organisation(&KEPT.to_string()), NOW),
+            rests.left(|| organisation(&KEPT.to_string()), NOW),
             None,
             "there is no more room"
         );
-        rests.rest(&organisation("later"), 5, NOW.plus_seconds(6));
+        rests.rest(organisation("later"), 5, NOW.plus_seconds(6));
         assert!(
             rests
-                .left(&organisation("later"), NOW.plus_seconds(6))
+                .left(|| organisation("later"), NOW.plus_seconds(6))
                 .is_some()
         );
     }

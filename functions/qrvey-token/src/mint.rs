@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use consulate_core::caller::WidgetCaller;
 use consulate_core::clock::Timestamp;
 use consulate_core::digest;
-use consulate_core::http::{JsonObject, json};
+use consulate_core::http::{JsonObject, json, logged};
 use consulate_core::log;
 use consulate_core::problem::{Code, Problem};
 use consulate_core::secret::SecretText;
@@ -50,15 +50,11 @@ pub(crate) async fn mint(
 ) -> Response {
     let name = path.get("name").map_or("", String::as_str);
     let mut fields = log::Fields::new();
-    let mut response = match answer(&state, &caller, name, &body, &mut fields).await {
+    let response = match answer(&state, &caller, name, &body, &mut fields).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    if let Some(theirs) = response.extensions_mut().remove::<log::Fields>() {
-        fields.extend(theirs);
-    }
-    response.extensions_mut().insert(fields);
-    response
+    logged(response, fields)
 }
 
 async fn answer(

@@ -2,24 +2,21 @@
 //! keys, for each user or for the organisation, as the widget's operator allows.
 //!
 //! `shelf` says whose settings a request means and whether its caller may; `one` reads, puts and deletes a setting; `list`
-//! pages through them; `preconditions` are `If-Match` and `If-None-Match`; `value` is what may be put. Storing and sealing
+//! pages through them; `value` is what may be put. Storing and sealing
 //! are the core's ([`consulate_core::settings`]).
 
 mod list;
 mod one;
-mod preconditions;
 mod shelf;
 mod value;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::response::Response;
 use consulate_core::caller::Callers;
 use consulate_core::clock::Clock;
 use consulate_core::definitions::Definitions;
 use consulate_core::foundation::Foundation;
-use consulate_core::http::Routes;
-use consulate_core::log::Fields;
+use consulate_core::http::{Routes, logged};
 use consulate_core::settings::Settings;
 
 /// What the handlers share. Made once, at the cold start.
@@ -64,12 +61,4 @@ pub fn router(state: State) -> Router {
     let definitions = state.definitions.clone();
     let router = routes().with_state(state);
     consulate_core::http::edge(router, "settings", definitions)
-}
-
-/// The response with more to log. Fields it has already stay.
-fn logged(mut response: Response, mut fields: Fields) -> Response {
-    let extensions = response.extensions_mut();
-    fields.extend(extensions.remove::<Fields>().unwrap_or_default());
-    extensions.insert(fields);
-    response
 }

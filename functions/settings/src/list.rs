@@ -4,14 +4,13 @@ use axum::extract;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse as _, Response};
 use consulate_core::clock::Timestamp;
-use consulate_core::http::json;
+use consulate_core::http::{entity_tag, json};
 use consulate_core::problem::{Code, Problem};
 use consulate_core::settings::{PAGE_LIMIT, Setting};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::preconditions::entity_tag;
 use crate::shelf::Shelf;
 use crate::{State, logged};
 

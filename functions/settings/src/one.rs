@@ -6,14 +6,13 @@
 use axum::extract;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use consulate_core::http::json;
+use consulate_core::http::{Preconditions, Reading, entity_tag, json};
 use consulate_core::problem::{Code, Problem};
 use consulate_core::settings::Written;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use serde::Serialize;
 
-use crate::preconditions::{Preconditions, Reading, entity_tag};
 use crate::shelf::Target;
 use crate::value::JsonText;
 use crate::{State, logged};

@@ -1,6 +1,7 @@
 //! What every HTTP function does around its handlers: request id, CORS, security headers, the problem document, the one
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
+mod preconditions;
 mod routes;
 
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::log::{self, Fields, Level};
 use crate::problem::{Code, Problem};
 use crate::random;
 
+pub use self::preconditions::{Preconditions, Reading, entity_tag};
 pub use self::routes::{Route, Routes};
 
 /// A longer request body is refused.
@@ -36,6 +38,14 @@ pub struct RequestId(pub String);
 struct Edge {
     function: &'static str,
     definitions: Definitions,
+}
+
+/// The response with more for its log line. Fields it has already stay.
+pub fn logged(mut response: Response, mut fields: Fields) -> Response {
+    let extensions = response.extensions_mut();
+    fields.extend(extensions.remove::<Fields>().unwrap_or_default());
+    extensions.insert(fields);
+    response
 }
 
 /// Puts the edge around a function's routes. `function` names it in the log.

@@ -1,7 +1,7 @@
 //! EDGE. Private settings of widgets: small JSON documents under keys, per user or per organisation, sealed at rest.
 //!
 //! Whoever reads the table sees how many settings somebody has, how large and how old they are, and neither whose, nor
-//! under which keys, nor what. The table is [`rows`]' matter; here values are sealed with `keys/settings`, each bound to
+//! under which keys, nor what. The table is `rows`' matter; here values are sealed with `keys/settings`, each bound to
 //! its item and its version, so that neither another owner's value nor an earlier one opens in its place.
 
 mod owner;

@@ -96,7 +96,7 @@ pub(crate) struct Inner {
     pub queues: Queues,
     pub rows: BTreeMap<String, Row>,
     pub invocations: BTreeMap<u64, Invocation>,
-    /// When an invocation died, was frozen, or could not close its claim.
+    /// When an invocation died, was frozen, or could not close its claim; or a write came so late that closing it came first.
     pub troubles: Vec<u64>,
     pub tally: Tally,
     pub broken: Vec<String>,
@@ -217,6 +217,9 @@ impl World {
             },
             _ => inner.draw(hop),
         };
+        if hop == Hop::Table && matches!(fault, Fault::Late(_)) {
+            inner.troubles.push(now);
+        }
         if let Some(family) = asked.family {
             inner.provider.families[family].sent_at = Some(now);
         }

@@ -416,10 +416,8 @@ async fn the_proxy_works_behind_api_gateway_in_both_payload_formats() {
         let reply = send(&router, format, preflight).await.expect(204);
         assert_eq!(reply.header("access-control-allow-origin"), ORIGIN);
         let allowed = reply.header("access-control-allow-headers");
-        assert_eq!(
-            allowed,
-            "authorization, content-type, if-match, if-none-match"
-        );
+        let expected = "authorization, content-type, if-match, if-none-match";
+        assert_eq!(allowed, expected);
         assert_eq!(reply.header("access-control-max-age"), "600");
     }
 }

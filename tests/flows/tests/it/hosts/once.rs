@@ -185,28 +185,20 @@ async fn an_issuers_jwts_are_used_up_too() {
     refused(begin(&hosted.stack, &once).await);
 }
 
+/// `consulate token` for Ada against the server of `stack`.
+async fn command(stack: &Stack) -> consulate::operator::report::Report {
+    let line = format!("consulate token --widget {WIDGET} --user ada --organisation o1 --dev");
+    let dev = stack.dev.data_dir.to_str().unwrap();
+    let line = line.split(' ').chain([dev]);
+    let arguments = consulate::operator::arguments::Arguments::read(line).unwrap();
+    consulate::operator::run(&arguments).await.unwrap().unwrap()
+}
+
 /// `consulate token` makes what the host would.
 #[tokio::test]
 async fn the_command_signs_a_jwt_for_every_change() {
     let stack = start().await;
-    let dev = stack.dev.data_dir.to_str().unwrap();
-    let token = async || {
-        let line = [
-            "consulate",
-            "token",
-            "--widget",
-            WIDGET,
-            "--user",
-            "ada",
-            "--organisation",
-            "o1",
-            "--dev",
-            dev,
-        ];
-        let arguments = consulate::operator::arguments::Arguments::read(line).unwrap();
-        consulate::operator::run(&arguments).await.unwrap().unwrap()
-    };
-    let (first, second) = (token().await, token().await);
+    let (first, second) = (command(&stack).await, command(&stack).await);
     for report in [&first, &second] {
         begin(&stack, &report.text).await.expect(201);
     }
@@ -214,21 +206,7 @@ async fn the_command_signs_a_jwt_for_every_change() {
 
     // Nobody but the issuer can sign for an issuer's callers.
     let hosted = Hosted::start().await;
-    let dev = hosted.stack.dev.data_dir.to_str().unwrap();
-    let line = [
-        "consulate",
-        "token",
-        "--widget",
-        WIDGET,
-        "--user",
-        "ada",
-        "--organisation",
-        "o1",
-        "--dev",
-        dev,
-    ];
-    let arguments = consulate::operator::arguments::Arguments::read(line).unwrap();
-    let report = consulate::operator::run(&arguments).await.unwrap().unwrap();
+    let report = command(&hosted.stack).await;
     assert_eq!(
         report.outcome,
         consulate::operator::report::Outcome::Refused

@@ -132,7 +132,7 @@ async fn another_organisation_with_an_account_of_its_own_is_not_held_back() {
     // A browser may read how long.
     assert_eq!(
         problem.header("access-control-expose-headers"),
-        "retry-after"
+        "etag, retry-after"
     );
     assert_eq!(calls(&stage), before + 1);
 }

@@ -1,12 +1,13 @@
-//! PURE. `If-Match` and `If-None-Match` (RFC 9110 sections 13.1.1, 13.1.2 and 13.2.2) over the version of a setting, whose entity
+//! PURE. `If-Match` and `If-None-Match` (RFC 9110 sections 13.1.1, 13.1.2 and 13.2.2) over the version of something, whose entity
 //! tag is `"{version}"`, always strong.
 
-use consulate_core::problem::{Code, Problem};
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
+
+use crate::problem::{Code, Problem};
 
 /// What a request makes its success depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Preconditions {
+pub struct Preconditions {
     if_match: Option<Tags>,
     if_none_match: Option<Tags>,
 }
@@ -26,9 +27,12 @@ struct Tag {
 
 /// How a reading request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub enum Reading {
+    /// With what there is.
     Answer,
+    /// 304: the caller has it.
     NotModified,
+    /// 412: it is not what the caller means.
     Failed,
 }
 
@@ -44,7 +48,7 @@ impl Preconditions {
         })
     }
 
-    /// Whether a write may go on over `version`; `None`: there is no such setting.
+    /// Whether a write may go on over `version`; `None`: there is none.
     pub fn allow_write(&self, version: Option<&str>) -> bool {
         self.matched(version) && !self.none_match_hit(version)
     }
@@ -83,7 +87,7 @@ impl Preconditions {
 }
 
 /// The entity tag of a version.
-pub(crate) fn entity_tag(version: &str) -> String {
+pub fn entity_tag(version: &str) -> String {
     format!("\"{version}\"")
 }
 
@@ -193,6 +197,22 @@ mod tests {
         assert_eq!(none_match.of_read(Some("a")), Reading::NotModified);
         assert_eq!(none_match.of_read(Some("b")), Reading::Answer);
         assert_eq!(none_match.of_read(None), Reading::Answer);
+        let known = |value| {
+            let asked = of(&[(IF_NONE_MATCH, value)]).unwrap();
+            asked.of_read(Some("abc")) == Reading::NotModified
+        };
+        for value in [
+            "\"abc\"",
+            "W/\"abc\"",
+            "\"x\", \"abc\"",
+            "\"x\",W/\"abc\"",
+            "*",
+        ] {
+            assert!(known(value), "{value}");
+        }
+        for value in ["\"ab\"", "\"abcd\"", "\"ABC\"", "\"x\", \"y\""] {
+            assert!(!known(value), "{value}");
+        }
         let matched = of(&[(IF_MATCH, "\"a\"")]).unwrap();
         assert_eq!(matched.of_read(Some("b")), Reading::Failed);
         assert_eq!(matched.of_read(Some("a")), Reading::Answer);
