@@ -6,6 +6,7 @@
 //! | `CONSULATE_BASE_URL` | public address without trailing slash, `https://consulate.example.com` |
 //! | `CONSULATE_SECRETS_PREFIX` | prefix of every secret's name; `consulate/` when unset |
 //! | `CONSULATE_CUSTODIAN` | name or ARN of the custodian function |
+//! | `CONSULATE_CONNECT`, `CONSULATE_PROXY` | names or ARNs of these functions: for the console, which acts through them |
 //! | `CONSULATE_QUEUE_URL` | optional: SQS queue for the work of a tick; without it the custodian does it inline |
 //! | `CONSULATE_SALVAGE_QUEUE_URL` | optional: FIFO queue for answers that could not be stored at once |
 //! | `CONSULATE_EVENT_BUS` | optional: EventBridge bus for what happens to connections |
@@ -43,6 +44,10 @@ pub struct Config {
     pub secrets_prefix: String,
     /// The custodian's function name or ARN.
     pub custodian: String,
+    /// connect's function name or ARN; the console's only.
+    pub connect: Option<String>,
+    /// proxy's function name or ARN; the console's only.
+    pub proxy: Option<String>,
     /// Work queue of the schedule.
     pub queue_url: Option<String>,
     /// FIFO queue of answers that could not be stored at once.
@@ -124,6 +129,8 @@ impl Config {
             secrets_prefix: optional("CONSULATE_SECRETS_PREFIX")
                 .unwrap_or_else(|| "consulate/".to_owned()),
             custodian: required("CONSULATE_CUSTODIAN")?,
+            connect: optional("CONSULATE_CONNECT"),
+            proxy: optional("CONSULATE_PROXY"),
             queue_url: optional("CONSULATE_QUEUE_URL"),
             salvage_queue_url: optional("CONSULATE_SALVAGE_QUEUE_URL"),
             event_bus: optional("CONSULATE_EVENT_BUS"),

@@ -154,6 +154,8 @@ pub fn dev_config(file: &DevFile) -> Config {
         base_url: file.base_url.clone(),
         secrets_prefix: SECRETS_PREFIX.to_owned(),
         custodian: "custodian".to_owned(),
+        connect: Some("connect".to_owned()),
+        proxy: Some("proxy".to_owned()),
         queue_url: file
             .sqs
             .as_ref()

@@ -68,7 +68,7 @@ impl Run<'_> {
             }
         };
         match flow.ask.mode {
-            Mode::Popup => {
+            Mode::Popup | Mode::Console => {
                 let activated = self
                     .activate(&flow, &passport, grant, Stage::Exchanging)
                     .await;

@@ -39,6 +39,8 @@ pub enum Mode {
     Popup,
     /// The whole page goes away and returns to `return_to`, with a completion.
     Redirect,
+    /// In the console, whose session the flow is bound to instead of a cookie of its own.
+    Console,
 }
 
 /// Who asked to connect what. Written by `POST …/connect`, carried from ticket to flow.
@@ -73,7 +75,7 @@ pub struct Flow {
     pub id: String,
     /// Who asked for what.
     pub ask: Ask,
-    /// Digest of the flow cookie.
+    /// Digest of the flow cookie; of the session's in the console.
     pub cookie: String,
     /// The redirect URI of the authorize URL, to be repeated byte for byte.
     pub redirect_uri: String,

@@ -111,6 +111,8 @@ fn config(addresses: &Addresses) -> Config {
         base_url: "https://consulate.example.com".to_owned(),
         secrets_prefix: "consulate/".to_owned(),
         custodian: "custodian".to_owned(),
+        connect: None,
+        proxy: None,
         queue_url: None,
         salvage_queue_url: None,
         event_bus: None,

@@ -162,6 +162,8 @@ pub(crate) fn foundation(world: &Shared, instance: usize, environment: &Environm
         base_url: "https://consulate.sim".to_owned(),
         secrets_prefix: "consulate/".to_owned(),
         custodian: "custodian".to_owned(),
+        connect: None,
+        proxy: None,
         queue_url: queue(queues.work, "work"),
         salvage_queue_url: queue(queues.salvage, "salvage.fifo"),
         event_bus: None,

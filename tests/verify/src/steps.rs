@@ -13,8 +13,9 @@ use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 6] = [
     "consulate-connect",
+    "consulate-console",
     "consulate-custodian",
     "consulate-proxy",
     "consulate-qrvey-token",

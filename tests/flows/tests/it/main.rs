@@ -15,6 +15,7 @@ mod calling;
 mod canaries;
 mod client;
 mod connecting;
+mod console;
 mod delivery;
 mod hosts;
 mod importing;

@@ -263,6 +263,7 @@ fn the_table_of_routes_is_whole() {
     let functions = [
         ("connect", consulate_connect::routes().listed().to_vec()),
         ("proxy", consulate_proxy::routes().listed().to_vec()),
+        ("console", consulate_console::routes().listed().to_vec()),
         ("settings", consulate_settings::routes().listed().to_vec()),
         (
             "qrvey-token",
