@@ -15,7 +15,8 @@
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`issuers`] | edge | OpenID Connect issuers: their keys, through [`egress`] |
-//! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
+//! | [`foundation`], [`aws`], [`config`], [`clock`] | | SDK settings, environment, time |
+//! | [`log`], [`metrics`], [`trace`] | | the log, metrics as part of it, what a line belongs to |
 //! | [`caller`], [`http`], [`problem`], [`browser`] | | who calls; what they are answered |
 
 pub mod acting;
@@ -45,6 +46,7 @@ pub mod issuers;
 pub mod jwt;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod one_time;
 pub mod owner;
 pub mod passport;
@@ -61,4 +63,5 @@ pub mod settings;
 pub mod subjects;
 pub mod table;
 pub mod template;
+pub mod trace;
 pub mod vault;

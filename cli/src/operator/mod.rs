@@ -1,10 +1,12 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
 //! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `console`, `lint`, `pack`),
-//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
-//! `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans` (connections nobody can reach any more), `progress`
+//! (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`, `changes`, `host_rule` and
+//! `secret_shape`. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
+mod audit;
 pub mod caller_jwt;
 mod changes;
 mod connections;
@@ -99,6 +101,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
         }
         Command::Token(token_arguments) => token(&Target::new(dev).await?, token_arguments).await?,
     };
+    audit::note(dev, &arguments.command, &report).await;
     Ok(Some(report))
 }
 

@@ -21,6 +21,7 @@ mod hosts;
 mod importing;
 mod journey;
 mod lambda_events;
+mod observed;
 mod params;
 mod providers;
 mod proxy;
