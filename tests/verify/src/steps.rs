@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::children::{Finished, Room};
+use crate::infra;
 use crate::sources;
 use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 5] = [
+pub const FUNCTIONS: [&str; 5] = [
     "consulate-connect",
     "consulate-custodian",
     "consulate-proxy",
@@ -78,11 +79,14 @@ pub struct Step {
 }
 
 /// How a step went.
+#[derive(Default)]
 pub struct Outcome {
     /// Its checks or tests.
     pub tally: Tally,
     /// What to show when one of them failed.
     pub output: String,
+    /// What to show however it went, line by line.
+    pub notes: Vec<String>,
 }
 
 /// Every step, in the order of a full run.
@@ -130,6 +134,18 @@ pub const STEPS: &[Step] = &[
         run: |room| Outcome::one(deny(room)),
     },
     Step {
+        name: "infra",
+        about: "the deployment template: cfn-lint, sam validate --lint, checkov",
+        needs: &[Tool::PythonPackages],
+        run: infra::lint,
+    },
+    Step {
+        name: "deploy",
+        about: "the template deployed to moto on loopback; roles against what is promised",
+        needs: &[Tool::PythonPackages],
+        run: infra::deploy,
+    },
+    Step {
         name: "clippy",
         about: "cargo clippy on all targets, warnings denied",
         needs: &[],
@@ -171,14 +187,27 @@ pub const STEPS: &[Step] = &[
         needs: &[Tool::NodePackages, Tool::Chromium],
         run: browser,
     },
+    Step {
+        name: "lambda",
+        about: "cargo lambda build --release of every function, with its zipped size",
+        needs: &[Tool::PythonPackages],
+        run: infra::lambda,
+    },
+    Step {
+        name: "upload",
+        about: "cargo lambda deploy of a function to moto on loopback",
+        needs: &[Tool::PythonPackages],
+        run: infra::upload,
+    },
 ];
 
 impl Outcome {
     /// One check.
-    fn one(finished: Finished) -> Self {
+    pub fn one(finished: Finished) -> Self {
         Self {
             tally: Tally::of(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 
@@ -187,6 +216,7 @@ impl Outcome {
         Self {
             tally: tally.checked(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 }
@@ -328,10 +358,7 @@ fn browser(room: &Room) -> Outcome {
     room.fresh_log("browser");
     let tests = tests_in(room, "tests/browser");
     if tests.is_empty() {
-        return Outcome {
-            tally: Tally::default(),
-            output: String::new(),
-        };
+        return Outcome::default();
     }
     // Builds the command the way the test step does, which has done so already in a whole run.
     let built = room.cargo("browser", &["test", "--workspace", "--locked", "--no-run"]);
