@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::children::{Finished, Room};
 use crate::steps::{FUNCTIONS, Outcome};
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 use crate::tools;
 
 const TEMPLATE: &str = "infra/template.yaml";
@@ -104,4 +104,12 @@ pub fn upload(room: &Room) -> Outcome {
         .arg("tests/infra/upload.py")
         .arg(room.target().join("lambda"));
     Outcome::one(room.run("upload", python))
+}
+
+/// The built functions behind the gate: journeys, and every permission taken away in turn.
+pub fn gate(room: &Room) -> Outcome {
+    room.fresh_log("gate");
+    let words = ["test", "--workspace", "--locked", "--test", "gate"];
+    let finished = room.cargo("gate", &words);
+    Outcome::suites(tally::cargo_tests(&finished.output), finished)
 }

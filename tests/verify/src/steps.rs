@@ -199,6 +199,12 @@ pub const STEPS: &[Step] = &[
         needs: &[Tool::PythonPackages],
         run: infra::upload,
     },
+    Step {
+        name: "gate",
+        about: "the built functions behind a gate of their deployed policies; needs `deploy` and `lambda` before it",
+        needs: &[Tool::PythonPackages, Tool::InfraPackages],
+        run: infra::gate,
+    },
 ];
 
 impl Outcome {
@@ -212,7 +218,7 @@ impl Outcome {
     }
 
     /// Test suites, as they were counted.
-    fn suites(tally: Tally, finished: Finished) -> Self {
+    pub fn suites(tally: Tally, finished: Finished) -> Self {
         Self {
             tally: tally.checked(finished.success),
             output: finished.output,

@@ -33,6 +33,8 @@ pub enum Tool {
     Chromium,
     /// The Python packages of `tests/infra`, exactly as its lock file names them.
     PythonPackages,
+    /// The npm packages of `tests/infra`, likewise.
+    InfraPackages,
 }
 
 impl Tool {
@@ -44,6 +46,7 @@ impl Tool {
             Self::CargoDeny => "cargo-deny",
             Self::Chromium => "Chromium",
             Self::PythonPackages => "PyPI packages",
+            Self::InfraPackages => "npm (infra)",
         }
     }
 }
@@ -56,6 +59,7 @@ pub fn provide(tool: Tool, room: &Room) -> Result<String, String> {
         Tool::CargoDeny => cargo_deny(room),
         Tool::Chromium => chromium(room),
         Tool::PythonPackages => python_packages(room),
+        Tool::InfraPackages => node_packages(room, "tests/infra"),
     }
 }
 
