@@ -18,6 +18,7 @@ use crate::dial;
 use crate::egress::{Egress, LoopbackExceptions};
 use crate::flow::Flows;
 use crate::issuers::Issuers;
+use crate::log;
 use crate::one_time::OneTimeJwts;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
@@ -84,6 +85,9 @@ impl Foundation {
     /// See [`Error`]: the cold start stops.
     pub async fn on_lambda() -> Result<Self, Error> {
         let foundation = Self::new(Config::from_env()?, Clock::system(), Leniency::default())?;
+        if let Some(namespace) = &foundation.config.metrics {
+            log::with_metrics(namespace);
+        }
         foundation.aws.open_table_connection().await;
         Ok(foundation)
     }

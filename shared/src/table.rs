@@ -18,6 +18,7 @@
 //! | `TICKET#{digest}` `STATE#{digest}` | one-time tickets and OAuth states | connect |
 //! | `JWT#{digest}` | a caller JWT that was used up | connect |
 //! | `FLOW#{id}` | one authorization in progress | connect, custodian |
+//! | `CONSOLE_…` | sign-in tickets, sessions and acts: see [`crate::console`] | console; command makes tickets |
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -3,15 +3,17 @@
 // May touch: cargo's target folder (an incremental build, unless CONSULATE_BIN names the binary: a stale one would test
 // yesterday's code), a data folder of its own under the temporary directory, loopback. Ends the process it started, by its handle.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The repository. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Cargo's target folder. */
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const CONNECTION = '/v1/widgets/demo/connections/acme';
@@ -31,7 +33,7 @@ export async function startDev() {
   child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
   const baseUrl = await readyAddress(child, () => said);
 
-  return new Dev(baseUrl, dataDir, async () => {
+  return new Dev(baseUrl, dataDir, binary, async () => {
     child.kill('SIGTERM');
     const status = await over;
     process.off('exit', killed);
@@ -59,16 +61,23 @@ function readyAddress(child, said) {
 
 /** A running server. Users are the demo's `ada` and `grace`. */
 class Dev {
-  constructor(baseUrl, dataDir, stop) {
+  constructor(baseUrl, dataDir, binary, stop) {
     this.baseUrl = baseUrl;
     this.widgetOrigin = baseUrl.replace('127.0.0.1', 'localhost');
     this.stop = stop;
+    this.binary = binary;
     this.dataDir = dataDir;
   }
 
   /** One of the data folder's JSON files. */
   async file(name) {
     return JSON.parse(await readFile(path.join(this.dataDir, name), 'utf8'));
+  }
+
+  /** A command of the operator's against this server: its answer as JSON. */
+  async command(...words) {
+    const ran = promisify(execFile)(this.binary, [...words, '--json', '--dev', this.dataDir]);
+    return JSON.parse((await ran).stdout);
   }
 
   /** What the host page hands its widget. */

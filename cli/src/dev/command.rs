@@ -24,6 +24,10 @@ pub async fn run(arguments: &DevArguments) -> anyhow::Result<()> {
     for note in &running.notes {
         output::note(note);
     }
+    output::note(&format!(
+        "The console: `consulate console --dev {}` prints a link to it.",
+        running.data_dir.display()
+    ));
     output::ready(&running.base_url);
     tokio::select! {
         _ = interrupt.recv() => {}

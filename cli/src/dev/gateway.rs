@@ -17,6 +17,7 @@ use tower_service::Service as _;
 pub(super) struct Functions {
     pub connect: Router,
     pub proxy: Router,
+    pub console: Router,
     pub qrvey_token: Router,
     pub settings: Router,
 }
@@ -26,6 +27,7 @@ pub(super) struct Functions {
 enum Function {
     Connect,
     Proxy,
+    Console,
     QrveyToken,
     Settings,
 }
@@ -42,6 +44,7 @@ async fn dispatch(functions: Functions, request: Request) -> Response {
     let mut router = match function_of(request.uri().path()) {
         Some(Function::Connect) => functions.connect,
         Some(Function::Proxy) => functions.proxy,
+        Some(Function::Console) => functions.console,
         Some(Function::QrveyToken) => functions.qrvey_token,
         Some(Function::Settings) => functions.settings,
         None => return Problem::new(Code::NotFound, "No route of this address.").into_response(),
@@ -53,6 +56,9 @@ async fn dispatch(functions: Functions, request: Request) -> Response {
 }
 
 fn function_of(path: &str) -> Option<Function> {
+    if path == "/console" || path.starts_with("/console/") {
+        return Some(Function::Console);
+    }
     let mut segments = path.strip_prefix("/v1/")?.split('/');
     if segments.next() != Some("widgets") {
         return Some(Function::Connect);
@@ -133,6 +139,9 @@ mod tests {
             ("/v1/connect/ticket", Some(Function::Connect)),
             ("/v1/callback/demo.acme-cloud", Some(Function::Connect)),
             ("/v1/health", Some(Function::Connect)),
+            ("/console", Some(Function::Console)),
+            ("/console/widgets/w", Some(Function::Console)),
+            ("/consoles", None),
             ("/v2/health", None),
             ("/favicon.ico", None),
         ] {

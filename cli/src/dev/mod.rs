@@ -264,9 +264,18 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         notes.push(imports::import_bundle(&target, &simulators.secrets, bundle, simulation).await?);
     }
 
+    let connect = consulate_connect::State::new(&foundation);
+    let proxy = consulate_proxy::State::new(&foundation);
+    let (on_connect, on_proxy) = (
+        simulators::connect_handler(connect.clone()),
+        simulators::proxy_handler(proxy.clone()),
+    );
+    simulators.functions.register("connect", on_connect);
+    simulators.functions.register("proxy", on_proxy);
     let functions = gateway::Functions {
-        connect: consulate_connect::router(consulate_connect::State::new(&foundation)),
-        proxy: consulate_proxy::router(consulate_proxy::State::new(&foundation)),
+        connect: consulate_connect::router(connect),
+        proxy: consulate_proxy::router(proxy),
+        console: consulate_console::router(consulate_console::State::new(&foundation)?),
         qrvey_token: consulate_qrvey_token::router(consulate_qrvey_token::State::new(&foundation)),
         settings: consulate_settings::router(consulate_settings::State::new(&foundation)),
     };

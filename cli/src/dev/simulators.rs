@@ -152,6 +152,34 @@ pub(super) fn custodian_handler(state: custodian::State) -> Handler {
     })
 }
 
+/// What Lambda runs for an invoke of connect by the console.
+pub(super) fn connect_handler(state: consulate_connect::State) -> Handler {
+    Arc::new(move |payload: Bytes| {
+        let state = state.clone();
+        Box::pin(async move {
+            let request_id = random::id().unwrap_or_default();
+            answered(consulate_connect::act(&state, &payload, &request_id).await)
+        })
+    })
+}
+
+/// What Lambda runs for an invoke of the proxy by the console.
+pub(super) fn proxy_handler(state: consulate_proxy::State) -> Handler {
+    Arc::new(move |payload: Bytes| {
+        let state = state.clone();
+        Box::pin(async move {
+            let request_id = random::id().unwrap_or_default();
+            answered(consulate_proxy::act(&state, &payload, &request_id).await)
+        })
+    })
+}
+
+fn answered(answer: consulate_core::acting::Answer) -> Result<Bytes, FunctionError> {
+    let answer = serde_json::to_vec(&answer);
+    let answer = answer.map_err(|error| FunctionError::new("Runtime", error.to_string()));
+    answer.map(Bytes::from)
+}
+
 /// Makes the table as the deployment template makes it, where it is missing.
 pub(super) async fn make_table(
     client: &aws_sdk_dynamodb::Client,

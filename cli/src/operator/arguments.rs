@@ -50,6 +50,8 @@ pub enum Command {
     Keys(KeysCommand),
     /// List the providers of the catalogue, or add providers of your own
     Providers(ProvidersArguments),
+    /// Print a link that signs you in to the console, once
+    Console(ConsoleArguments),
     /// Print a signed caller JWT, as the widget's host would make it
     Token(TokenArguments),
 }
@@ -222,6 +224,14 @@ pub enum SecretCommand {
 pub enum KeysCommand {
     /// Make the keyrings, once
     Init,
+}
+
+/// `consulate console`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConsoleArguments {
+    /// Who signs in, as the console's activity names them; nobody checks it
+    #[arg(long, value_name = "N", default_value = "operator")]
+    pub name: String,
 }
 
 /// `consulate token`.

@@ -1,13 +1,16 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
-//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `lint`, `pack`),
-//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
-//! `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `console`, `lint`, `pack`),
+//! each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans` (connections nobody can reach any more), `progress`
+//! (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`, `changes`, `host_rule` and
+//! `secret_shape`. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
+mod audit;
 pub mod caller_jwt;
 mod changes;
 mod connections;
+mod console;
 pub mod dev_file;
 mod host_rule;
 pub mod import;
@@ -36,6 +39,7 @@ use consulate_core::secret::SecretText;
 
 pub use caller_jwt::token;
 pub use connections::run as connections;
+pub use console::console;
 pub use import::import;
 pub use lint::lint;
 pub use pack::pack;
@@ -46,8 +50,8 @@ pub use providers::{
 pub use secret::set as set_secret;
 
 use arguments::{
-    Arguments, Command, KeysCommand, PassportsCommand, ProvidersArguments, ProvidersCommand,
-    SecretCommand,
+    Arguments, Command, ConsoleArguments, KeysCommand, PassportsCommand, ProvidersArguments,
+    ProvidersCommand, SecretCommand,
 };
 use report::Report;
 use target::Target;
@@ -92,8 +96,12 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
             set_secret(&target, name, &standard_input()?).await?
         }
         Command::Keys(KeysCommand::Init) => keys::init(&Target::new(dev).await?).await?,
+        Command::Console(ConsoleArguments { name }) => {
+            console(&Target::new(dev).await?, name).await?
+        }
         Command::Token(token_arguments) => token(&Target::new(dev).await?, token_arguments).await?,
     };
+    audit::note(dev, &arguments.command, &report).await;
     Ok(Some(report))
 }
 

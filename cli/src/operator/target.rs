@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use consulate_core::aws::{self, Aws};
 use consulate_core::clock::Clock;
 use consulate_core::cohort::Shards;
@@ -51,6 +52,8 @@ pub struct Target {
     pub custodian: Option<String>,
     /// Shards of the indexes.
     pub shards: Shards,
+    /// Who acts: an AWS principal's credentials; `None` on loopback.
+    pub credentials: Option<SharedCredentialsProvider>,
     /// Time.
     pub clock: Clock,
 }
@@ -79,6 +82,7 @@ impl Target {
             lambda: aws.lambda(),
             custodian: Some(config.custodian.clone()),
             shards: config.due_shards.clone(),
+            credentials: None,
             clock,
         }
     }
@@ -97,6 +101,13 @@ impl Target {
             "CONSULATE_CUSTODIAN is not set: name the custodian function of your deployment",
         )?;
         Ok(Custodian::new(self.lambda.clone(), name))
+    }
+
+    /// The id of the access key that acts, which CloudTrail names too; `None` on loopback.
+    pub async fn access_key_id(&self) -> Option<String> {
+        let provider = self.credentials.as_ref()?;
+        let credentials = provider.provide_credentials().await.ok()?;
+        Some(credentials.access_key_id().to_owned())
     }
 
     /// The redirect URI a provider has to know for `passport`.
@@ -142,6 +153,7 @@ impl Target {
                     .context("CONSULATE_DUE_SHARDS is not of the form 64 or 64,256")?,
                 None => Shards::default(),
             },
+            credentials: settings.credentials_provider(),
             clock,
         })
     }
@@ -154,6 +166,8 @@ pub fn dev_config(file: &DevFile) -> Config {
         base_url: file.base_url.clone(),
         secrets_prefix: SECRETS_PREFIX.to_owned(),
         custodian: "custodian".to_owned(),
+        connect: Some("connect".to_owned()),
+        proxy: Some("proxy".to_owned()),
         queue_url: file
             .sqs
             .as_ref()
@@ -166,6 +180,7 @@ pub fn dev_config(file: &DevFile) -> Config {
         // Few rows, and one process: nothing to spread.
         due_shards: Shards::parse("2").unwrap_or_default(),
         idle_limit_days: IDLE_LIMIT_DAYS,
+        metrics: None,
         extra_ca: None,
         aws: AwsConfig {
             region: "us-east-1".to_owned(),

@@ -8,6 +8,7 @@ use consulate_core::flow::{Ask, Flow, STATE_SECONDS, stored_digest};
 use consulate_core::passport::{Passport, Slot};
 use consulate_core::problem::Code;
 use consulate_core::random;
+use consulate_core::table;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use oauth2::basic::BasicClient;
@@ -87,16 +88,29 @@ pub(crate) async fn prepare(state: &State, ask: Ask) -> Result<Departure, Refusa
 }
 
 impl Departure {
+    /// Bound to something the browser has already, instead of a cookie of its own: to `tie`, which is what the callback finds.
+    pub(crate) fn tied(mut self, tie: &str) -> Self {
+        self.flow.cookie = tie.to_owned();
+        self
+    }
+
+    /// Stores the flow; answers the way to the provider.
+    pub(crate) async fn begin(&self, state: &State, now: Timestamp) -> Result<&str, table::Error> {
+        let expires_at = now.plus_seconds(STATE_SECONDS);
+        let (flow, state_value) = (&self.flow, &self.state);
+        state
+            .flows
+            .begin(flow, state_value, &self.verifier, expires_at)
+            .await?;
+        Ok(self.location.to_str().unwrap_or_default())
+    }
+
     /// Stores the flow; 303 to the provider (RFC 9700 section 4.12: never 307 after a POST).
     ///
     /// # Errors
     /// A page that says why not.
     pub(crate) async fn depart(self, state: &State, now: Timestamp) -> Result<Response, Refusal> {
-        let expires_at = now.plus_seconds(STATE_SECONDS);
-        state
-            .flows
-            .begin(&self.flow, &self.state, &self.verifier, expires_at)
-            .await?;
+        self.begin(state, now).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
         let headers = response.headers_mut();

@@ -7,6 +7,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{self, Path};
 use axum::response::Response;
+use consulate_core::console;
 use consulate_core::custody::{Answer, Event};
 use consulate_core::flow::{Flow, Mode, stored_digest};
 use consulate_core::log::Fields;
@@ -37,18 +38,19 @@ pub(crate) async fn callback(
         Ok(None) => return refused(&state.base_url, Failure::StateSpent),
         Err(_) => return refused(&state.base_url, Failure::Unavailable),
     };
-    let fields = Fields::new()
-        .with("widget", &flow.ask.widget)
-        .with("auth_key", &flow.ask.auth_key)
-        .with("passport", &flow.ask.key.passport)
-        .with("mode", flow.ask.mode);
+    let fields = flow.ask.fields();
     if flow.ask.key.passport != passport {
         forget(&state, &flow).await;
         return logged(refused(&state.base_url, Failure::WrongPassport), fields);
     }
     let name = cookies::flow_cookie(&flow.id);
-    let kept = cookies::read(&headers, &name);
-    if kept.is_none_or(|value| stored_digest(FLOW_COOKIE, value) != flow.cookie) {
+    let tie = match flow.ask.mode {
+        Mode::Console => cookies::read(&headers, console::COOKIE).map(console::flow_tie),
+        Mode::Popup | Mode::Redirect => {
+            cookies::read(&headers, &name).map(|value| stored_digest(FLOW_COOKIE, value))
+        }
+    };
+    if tie.as_ref() != Some(&flow.cookie) {
         forget(&state, &flow).await;
         return logged(
             refused(&state.base_url, Failure::CookieMissing),
@@ -60,7 +62,9 @@ pub(crate) async fn callback(
         forget(&state, &flow).await;
     }
     let mut response = leave(&state.base_url, &flow.ask, &outcome);
-    if let Some(cookie) = cookies::end(&name) {
+    if flow.ask.mode != Mode::Console
+        && let Some(cookie) = cookies::end(&name)
+    {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     logged(response, fields.with("outcome", outcome.code()))
@@ -99,7 +103,7 @@ async fn finish(state: &State, flow: &Flow, query: &Query) -> Outcome {
         (None, Some(code)) => code.clone(),
     };
     let completion = match flow.ask.mode {
-        Mode::Popup => None,
+        Mode::Popup | Mode::Console => None,
         Mode::Redirect => match random::secret_text() {
             Ok(secret) => Some(format!("{}.{secret}", flow.id)),
             Err(_) => return Outcome::failed(Failure::Unavailable),

@@ -8,17 +8,16 @@
 
 use axum::extract::{self, Path};
 use axum::response::Response;
+use consulate_core::browser::{is_own_form, same};
 use consulate_core::caller;
 use consulate_core::definition::{Passport, Widget};
 use consulate_core::digest;
 use consulate_core::flow::{Ask, Mode, TICKET_SECONDS};
 use consulate_core::http::Bounded;
-use consulate_core::log::Fields;
 use consulate_core::problem::{Code, Problem};
 use consulate_core::random;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
-use url::Url;
 
 use crate::authorize::{authorize_origin, prepare};
 use crate::cookies::{self, SameSite};
@@ -44,8 +43,10 @@ pub(crate) async fn open(
 async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
     let now = state.clock.now();
     let ask = state.flows.read_ticket(ticket, now).await?.ok_or(SPENT)?;
-    let fields = fields(&ask);
+    let fields = ask.fields();
     match ask.mode {
+        // No ticket is ever made for it: the console's flows begin by invoke.
+        Mode::Console => Err(SPENT),
         Mode::Popup => Ok(logged(
             page(state, ticket, &ask).await?,
             fields.with("outcome", "handshake"),
@@ -198,7 +199,7 @@ async fn confirmed(
     if !asked_by(&ask, &who.caller) || !who.may_change(ask.owner_mode) {
         return Err(REFUSED);
     }
-    let fields = fields(&ask);
+    let fields = ask.fields();
     let departure = prepare(state, ask).await?;
     // Last: what is refused for anything else uses no JWT up.
     match state.callers.use_up(&who).await {
@@ -216,44 +217,9 @@ async fn confirmed(
     Ok(logged(response, fields.with("outcome", "departed")))
 }
 
-fn fields(ask: &Ask) -> Fields {
-    Fields::new()
-        .with("widget", &ask.widget)
-        .with("auth_key", &ask.auth_key)
-        .with("passport", &ask.key.passport)
-        .with("mode", ask.mode)
-}
-
-/// PURE. Whether the browser says that our own page posts a form. What it does not say is not held against it: the form
-/// value decides.
-fn is_own_form(headers: &HeaderMap, base_url: &str) -> bool {
-    let text = |name: header::HeaderName| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default())
-    };
-    let own_origin = Url::parse(base_url).map(|url| url.origin().ascii_serialization());
-    let is_form = text(header::CONTENT_TYPE)
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| {
-            kind.trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
-    let from_own_site = text(header::HeaderName::from_static("sec-fetch-site"))
-        .is_none_or(|site| site == "same-origin");
-    let from_own_origin =
-        text(header::ORIGIN).is_none_or(|origin| own_origin.is_ok_and(|own| own == origin));
-    is_form && from_own_site && from_own_origin
-}
-
 /// The hidden value that goes with a cookie and a ticket: nothing has to be stored to recognise it.
 fn form_token(cookie: &str, ticket: &str) -> String {
     digest::text([&b"handshake form"[..], cookie.as_bytes(), ticket.as_bytes()])
-}
-
-/// Compares digests, so that how long it takes says nothing about the values.
-fn same(a: &str, b: &str) -> bool {
-    digest::sha256([a.as_bytes()]) == digest::sha256([b.as_bytes()])
 }
 
 struct Form {
@@ -285,63 +251,6 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const BASE: &str = "https://consulate.example";
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (
-                header::HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        });
-        pairs.collect()
-    }
-
-    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-
-    #[test]
-    fn a_form_of_our_own_page_is_one_whether_the_browser_says_much_or_little() {
-        assert!(is_own_form(&headers(&[FORM]), BASE));
-        assert!(is_own_form(
-            &headers(&[FORM, ("sec-fetch-site", "same-origin"), ("origin", BASE)]),
-            BASE
-        ));
-        assert!(is_own_form(
-            &headers(&[(
-                "content-type",
-                "application/x-www-form-urlencoded; charset=utf-8"
-            )]),
-            BASE
-        ));
-    }
-
-    #[test]
-    fn a_form_from_elsewhere_is_not_ours() {
-        for site in ["cross-site", "same-site", "none", ""] {
-            assert!(
-                !is_own_form(&headers(&[FORM, ("sec-fetch-site", site)]), BASE),
-                "{site}"
-            );
-        }
-        for origin in [
-            "null",
-            "",
-            "https://evil.example",
-            "http://consulate.example",
-            "https://consulate.example:8443",
-        ] {
-            assert!(
-                !is_own_form(&headers(&[FORM, ("origin", origin)]), BASE),
-                "{origin}"
-            );
-        }
-        assert!(!is_own_form(
-            &headers(&[("content-type", "text/plain")]),
-            BASE
-        ));
-        assert!(!is_own_form(&headers(&[]), BASE));
-    }
 
     #[test]
     fn the_form_value_fits_one_cookie_and_one_ticket() {

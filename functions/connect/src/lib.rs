@@ -13,11 +13,13 @@
 //!
 //! Beside the walk: `typed.rs` takes credentials that are typed rather than consented to, `status.rs` says how things
 //! stand, `disconnect.rs` ends a connection. `target.rs` is the extractor
-//! of every widget route, `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep,
+//! of every widget route, `acting.rs` does the same for the console,
+//! `pages.rs`, `texts.rs` and `assets.rs` are what people see, `cookies.rs` what browsers keep,
 //! `client.rs` the script that widgets load.
 //!
 //! Browser routes answer people with HTML, also when something is wrong; widget routes answer problem documents.
 
+mod acting;
 mod assets;
 mod authorize;
 mod begin;
@@ -33,6 +35,8 @@ mod status;
 mod target;
 mod texts;
 mod typed;
+
+pub use acting::act;
 
 use std::sync::Arc;
 

@@ -1,23 +1,29 @@
 //! Cold start, then the Lambda runtime. The only file of this function that knows lambda_http.
 
-use axum::extract::Request;
-use axum::middleware::map_request;
-use consulate_connect::{State, router};
+use axum::body::Body;
+use axum::response::IntoResponse as _;
+use consulate_connect::{State, act, router};
 use consulate_core::foundation::Foundation;
-use consulate_core::http::RequestId;
-use lambda_http::{Context, Error};
+use consulate_core::http::{RequestId, json};
+use lambda_http::request::RequestContext;
+use lambda_http::{Error, Request, RequestExt as _, service_fn, tower::ServiceExt as _};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let foundation = Foundation::on_lambda().await?;
-    let routes = router(State::new(&foundation));
-    lambda_http::run(routes.layer(map_request(with_request_id))).await
-}
-
-async fn with_request_id(mut request: Request) -> Request {
-    if let Some(Context { request_id, .. }) = request.extensions().get() {
-        let id = RequestId(request_id.clone());
-        request.extensions_mut().insert(id);
-    }
-    request
+    let state = State::new(&Foundation::on_lambda().await?);
+    let routes = router(state.clone());
+    lambda_http::run(service_fn(move |mut request: Request| {
+        let (state, routes) = (state.clone(), routes.clone());
+        async move {
+            let id = request.lambda_context().request_id;
+            // What comes through the gateway never has this context, whatever its path is.
+            if let Some(RequestContext::PassThrough) = request.request_context_ref() {
+                let answer = act(&state, request.body(), &id).await;
+                return Ok(json(http::StatusCode::OK, &answer).into_response());
+            }
+            request.extensions_mut().insert(RequestId(id));
+            routes.oneshot(request.map(Body::new)).await
+        }
+    }))
+    .await
 }

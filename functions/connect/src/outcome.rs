@@ -168,6 +168,7 @@ pub(crate) fn leave(base_url: &str, ask: &Ask, outcome: &Outcome) -> Response {
     *response.status_mut() = StatusCode::SEE_OTHER;
     let address = match (&ask.mode, &ask.return_to) {
         (Mode::Redirect, Some(return_to)) => returning(return_to, &ask.auth_key, outcome),
+        (Mode::Console, _) => to_the_console(base_url, ask, outcome),
         (Mode::Redirect, None) | (Mode::Popup, _) => clean(base_url, ask, outcome),
     };
     let headers = response.headers_mut();
@@ -193,6 +194,15 @@ fn returning(return_to: &str, auth_key: &str, outcome: &Outcome) -> String {
     let news = news.append_pair("consulate_auth_key", auth_key).finish();
     let joint = if return_to.contains('#') { '&' } else { '#' };
     format!("{return_to}{joint}{news}")
+}
+
+/// The console's page of the widget, which says in its own words how it went.
+fn to_the_console(base_url: &str, ask: &Ask, outcome: &Outcome) -> String {
+    let news = form_urlencoded::Serializer::new(String::new())
+        .append_pair("auth_key", &ask.auth_key)
+        .append_pair("outcome", outcome.code())
+        .finish();
+    format!("{base_url}/console/widgets/{}?{news}", ask.widget)
 }
 
 fn clean(base_url: &str, ask: &Ask, outcome: &Outcome) -> String {

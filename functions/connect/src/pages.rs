@@ -4,6 +4,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+pub(crate) use consulate_core::browser::{escape, fill};
 use consulate_core::log::Fields;
 use consulate_core::problem::Code;
 use consulate_core::random::NoEntropy;
@@ -85,6 +86,16 @@ impl Refusal {
         Self { code, why }
     }
 
+    /// What a person is told.
+    pub(crate) fn why(self) -> &'static str {
+        self.why
+    }
+
+    /// Its code.
+    pub(crate) fn code(self) -> Code {
+        self.code
+    }
+
     /// The answer.
     pub(crate) fn into_answer(self, base_url: &str) -> Response {
         let main = format!(
@@ -120,58 +131,9 @@ impl From<NoEntropy> for Refusal {
     }
 }
 
-/// `text` as HTML text or as the value of a quoted attribute.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// The escaped `text` with each `{name}` replaced by its escaped value. One pass: a value is never itself a template.
-pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(&escape(before));
-        let (name, tail) = after.split_once('}').unwrap_or((after, ""));
-        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
-            filled.push_str(&escape(value));
-        }
-        rest = tail;
-    }
-    filled.push_str(&escape(rest));
-    filled
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_can_leave_the_text_or_attribute_it_is_put_in() {
-        assert_eq!(
-            escape("<script>alert('x')</script>&\""),
-            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;"
-        );
-    }
-
-    #[test]
-    fn a_value_is_escaped_and_never_a_template() {
-        assert_eq!(
-            fill("User {user} of {o}.", &[("user", "{o}<b>"), ("o", "acme")]),
-            "User {o}&lt;b&gt; of acme."
-        );
-        assert_eq!(fill("{unknown}!", &[]), "!");
-    }
 
     #[test]
     fn a_page_runs_only_our_own_files_and_cannot_be_framed() {

@@ -33,17 +33,18 @@ impl FromRequestParts<State> for Target {
             .map_err(|_| {
                 Problem::new(Code::RequestMalformed, "The path cannot be read.").field("path")
             })?;
-        let authentication = who
-            .widget
-            .authentication(&auth_key)
-            .cloned()
-            .ok_or_else(|| {
-                Problem::new(
-                    Code::AuthenticationUnknown,
-                    "The widget has no authentication of that key.",
-                )
-                .field("auth_key")
-            })?;
+        Self::of(who, &auth_key)
+    }
+}
+
+impl Target {
+    /// The authentication `auth_key` of the widget that `who` calls.
+    pub(crate) fn of(who: WidgetCaller, auth_key: &str) -> Result<Self, Problem> {
+        let authentication = who.widget.authentication(auth_key).cloned();
+        let authentication = authentication.ok_or_else(|| {
+            let detail = "The widget has no authentication of that key.";
+            Problem::new(Code::AuthenticationUnknown, detail).field("auth_key")
+        })?;
         Ok(Self {
             who,
             authentication,

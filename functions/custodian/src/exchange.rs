@@ -68,7 +68,7 @@ impl Run<'_> {
             }
         };
         match flow.ask.mode {
-            Mode::Popup => {
+            Mode::Popup | Mode::Console => {
                 let activated = self
                     .activate(&flow, &passport, grant, Stage::Exchanging)
                     .await;
@@ -233,7 +233,10 @@ impl Run<'_> {
             .await
             .map_err(unavailable)?
         {
-            Some(passport) => Ok(passport),
+            Some(passport) => {
+                self.fields.add("provider", &passport.provider);
+                Ok(passport)
+            }
             None => Err(Answer::Misconfigured),
         }
     }

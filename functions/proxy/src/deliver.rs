@@ -73,6 +73,7 @@ async fn answer(
     authentication.may_deliver().map_err(refused)?;
     let passport = bound_passport(state, &widget.id, authentication).await?;
     log.add("passport", &passport.id);
+    log.add("provider", &passport.provider);
     passport.may_deliver(authentication).map_err(refused)?;
 
     let owner = OwnerKey::of(&caller.caller, authentication.owner);

@@ -3,11 +3,12 @@
 //!
 //! One request: `params` reads the body, `consulate_core::template` renders the request, `access_token` brings a token
 //! that can be used now, `call` sends it and judges the answer, `guards` and `echo_guard` remove the credential should it
-//! come back, `envelope`, `throttle` and `response_headers` shape what the widget sees; `rests` leaves alone who asked for it.
+//! come back; `acting` takes the console's calls; `envelope`, `throttle` and `response_headers` shape what the widget sees; `rests` leaves alone who asked for it.
 //!
 //! Beside it: `deliver` hands an access token to the widget itself, where that is declared and allowed.
 
 mod access_token;
+mod acting;
 mod call;
 mod deliver;
 pub mod echo_guard;
@@ -17,6 +18,8 @@ pub mod params;
 pub mod response_headers;
 mod rests;
 pub mod throttle;
+
+pub use acting::act;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -74,6 +74,7 @@ async fn answer(
         .field("name")
     })?;
     log.add("template", name);
+    log.add("provider", "qrvey");
     let chosen = params::read(body, template)?;
     let settings = look_up::settings(&state.settings, template, caller).await?;
     let sources = Sources {

@@ -13,7 +13,7 @@ pub(super) const LEEWAY_SECONDS: i64 = 30;
 /// A longer caller JWT is not looked at.
 const JWT_LIMIT: usize = 8 * 1024;
 /// A longer id is not an id.
-const ID_LIMIT: usize = 256;
+pub(super) const ID_LIMIT: usize = 256;
 
 /// Members are looked up by name: derived structs would also take lists for objects.
 pub(super) type Claims = Map<String, Value>;

@@ -10,8 +10,9 @@ mod oidc;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::acting::Person;
 use crate::clock::{Clock, Timestamp};
-use crate::definition::{HostKind, OwnerMode, Widget};
+use crate::definition::{Host, HostKind, OwnerMode, Widget};
 use crate::definitions::Definitions;
 use crate::issuers::Issuers;
 use crate::one_time::OneTimeJwts;
@@ -53,6 +54,8 @@ pub struct WidgetCaller {
     pub caller: Caller,
     /// What makes the caller's JWT one of a kind, where the host's JWTs change something once only.
     single_use: Option<SingleUse>,
+    /// Whether an administrator acts in the caller's place, through the console.
+    in_place_of: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +68,7 @@ impl WidgetCaller {
     /// Whether this caller may connect, replace or disconnect what belongs to `mode`.
     pub fn may_change(&self, mode: OwnerMode) -> bool {
         match mode {
+            _ if self.in_place_of => true,
             OwnerMode::User => true,
             OwnerMode::Organisation => self.is_admin(),
         }
@@ -149,20 +153,9 @@ impl Callers {
     /// # Errors
     /// See [`Error`].
     pub async fn verify(&self, widget_id: &str, jwt: Option<&str>) -> Result<WidgetCaller, Error> {
-        let widget = self
-            .definitions
-            .widget(widget_id)
-            .await?
-            .ok_or(Error::WidgetUnknown)?;
+        let widget = self.widget(widget_id).await?;
         let jwt = jwt.ok_or(Error::Unauthenticated("no caller JWT was sent"))?;
-        let host_id = widget.host.as_deref().ok_or(Error::NotSetUp(
-            "this widget has no host yet, so it has no callers",
-        ))?;
-        let host = self
-            .definitions
-            .host(host_id)
-            .await?
-            .ok_or(Error::NotSetUp("this widget's host is not set up"))?;
+        let host = self.host_of(&widget).await?;
         let claims = match &host.kind {
             HostKind::Happeo => happeo::verify(&self.secrets, &widget.id, jwt).await?,
             HostKind::Oidc(oidc) => oidc::verify(&self.issuers, oidc, jwt).await?,
@@ -174,11 +167,7 @@ impl Callers {
         // Once its keys are there: fetching them may have taken a while.
         let expires_at = claims::judge_times(&claims, require_exp, self.clock.now())?;
         let caller = caller?;
-        if let Some(listed) = &host.organisations
-            && !listed.contains(&caller.organisation)
-        {
-            return Err(Error::OrganisationNotListed);
-        }
+        accepted(&host, &caller)?;
         let single_use = host.one_time_jwt.then(|| SingleUse {
             jti: claims::id(claims.get("jti")).map(str::to_owned),
             expires_at,
@@ -187,7 +176,56 @@ impl Callers {
             widget,
             caller,
             single_use,
+            in_place_of: false,
         })
+    }
+
+    /// Somebody whom an administrator acts for. Nothing is verified here: for what comes by IAM invoke from the console,
+    /// never for what comes from an address.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::ClaimMissing`] names the part of `person` that is not one.
+    pub async fn in_place_of(
+        &self,
+        widget_id: &str,
+        person: &Person,
+    ) -> Result<WidgetCaller, Error> {
+        let widget = self.widget(widget_id).await?;
+        let host = self.host_of(&widget).await?;
+        let is_id = |text: &str| !text.is_empty() && text.len() <= claims::ID_LIMIT;
+        if !is_id(&person.organisation) {
+            return Err(Error::missing("organisation.id"));
+        }
+        if !is_id(&person.user) {
+            return Err(Error::missing("user.id"));
+        }
+        let caller = Caller {
+            host: host.id.clone(),
+            organisation: person.organisation.clone(),
+            user: person.user.clone(),
+            email: person.email.clone(),
+        };
+        accepted(&host, &caller)?;
+        Ok(WidgetCaller {
+            widget,
+            caller,
+            single_use: None,
+            in_place_of: true,
+        })
+    }
+
+    async fn widget(&self, id: &str) -> Result<Arc<Widget>, Error> {
+        let widget = self.definitions.widget(id).await?;
+        widget.ok_or(Error::WidgetUnknown)
+    }
+
+    /// The host that a widget stands under.
+    async fn host_of(&self, widget: &Widget) -> Result<Arc<Host>, Error> {
+        let id = widget.host.as_deref().ok_or(Error::NotSetUp(
+            "this widget has no host yet, so it has no callers",
+        ))?;
+        let host = self.definitions.host(id).await?;
+        host.ok_or(Error::NotSetUp("this widget's host is not set up"))
     }
 
     /// Uses up the JWT of a caller who is about to change something, where the host's JWTs do so once only. To be asked by
@@ -207,6 +245,14 @@ impl Callers {
             true => Ok(()),
             false => Err(Error::UsedUp),
         }
+    }
+}
+
+/// Whether the host takes callers of this one's organisation.
+fn accepted(host: &Host, caller: &Caller) -> Result<(), Error> {
+    match &host.organisations {
+        Some(listed) if !listed.contains(&caller.organisation) => Err(Error::OrganisationNotListed),
+        _ => Ok(()),
     }
 }
 
@@ -275,6 +321,7 @@ mod tests {
                 widget,
                 caller,
                 single_use: None,
+                in_place_of: false,
             };
             who.may_change(OwnerMode::Organisation)
         };

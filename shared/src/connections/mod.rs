@@ -16,6 +16,7 @@
 mod activation;
 mod index;
 mod lifecycle;
+mod overview;
 mod renewal;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::activation::{NewGrant, NewTokens};
 pub use self::index::{Ailment, DUE_INDEX, Page, UNHEALTHY_INDEX};
+pub use self::overview::{OVERVIEW_ATTRIBUTES, Overview};
 pub use self::renewal::{Claim, Claimed, Closing, SaveOutcome, Tokens};
 pub(crate) use self::renewal::{Judged, judged};
 use crate::clock::Timestamp;

@@ -15,6 +15,8 @@ pub use self::store::Flows;
 use crate::clock::Timestamp;
 use crate::definition::OwnerMode;
 use crate::digest;
+use crate::log::Fields;
+use crate::owner::OwnerKey;
 use crate::table::{
     ConnectionKey, Error, Item, b, get_s, map_s, n, opt_b, opt_n, opt_s, opt_time, read_map_s, s,
     time,
@@ -39,6 +41,8 @@ pub enum Mode {
     Popup,
     /// The whole page goes away and returns to `return_to`, with a completion.
     Redirect,
+    /// In the console, whose session the flow is bound to instead of a cookie of its own.
+    Console,
 }
 
 /// Who asked to connect what. Written by `POST …/connect`, carried from ticket to flow.
@@ -66,6 +70,21 @@ pub struct Ask {
     pub return_to: Option<String>,
 }
 
+impl Ask {
+    /// What every log line about it says: nobody's name, but whose it is as a digest.
+    pub fn fields(&self) -> Fields {
+        let (host, organisation, user) = (&self.host, &self.organisation, &self.user);
+        let caller = OwnerKey::of_record(host, organisation, user, OwnerMode::User);
+        Fields::new()
+            .with("widget", &self.widget)
+            .with("auth_key", &self.auth_key)
+            .with("passport", &self.key.passport)
+            .with("owner", self.key.owner.as_str())
+            .with("caller", caller.as_str())
+            .with("mode", self.mode)
+    }
+}
+
 /// One authorization in progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
@@ -73,7 +92,7 @@ pub struct Flow {
     pub id: String,
     /// Who asked for what.
     pub ask: Ask,
-    /// Digest of the flow cookie.
+    /// Digest of the flow cookie; of the session's in the console.
     pub cookie: String,
     /// The redirect URI of the authorize URL, to be repeated byte for byte.
     pub redirect_uri: String,

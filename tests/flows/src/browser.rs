@@ -85,6 +85,12 @@ impl Browser {
         names.map(|(_, name)| name.clone()).collect()
     }
 
+    /// A cookie's value.
+    pub fn cookie(&self, host: &str, name: &str) -> Option<String> {
+        let key = (host.to_owned(), name.to_owned());
+        self.jar.get(&key).map(|cookie| cookie.value.clone())
+    }
+
     /// Forgets every cookie.
     pub fn clear_cookies(&mut self) {
         self.jar.clear();

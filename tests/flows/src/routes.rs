@@ -43,6 +43,7 @@ const fn row(
 
 const TICKET: &str = "bound to the caller who asked for the ticket: tests/it/attacks/handshake.rs";
 const STATE: &str = "bound to the browser that began the flow: tests/it/attacks/callback.rs";
+const SESSION: &str = "asks for a session of the console, or a ticket for one: tests/it/console";
 const NOTHING: &str = "holds nothing of anybody's";
 
 /// What callers try stands on the widget of [`crate::own`]: `acme-header` is each user's own, `acme-shared` the organisation's.
@@ -69,6 +70,26 @@ pub const ROUTES: &[Row] = &[
     row("settings", "PUT", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", r#"{"dark":true}"#), ("settings/organisation/theme", r#"{"dark":true}"#)])),
     row("settings", "DELETE", "/v1/widgets/{widget}/settings/{scope}/{key}", ByCallers(&[("settings/user/theme", ""), ("settings/organisation/theme", "")])),
     row("qrvey-token", "POST", "/v1/widgets/{widget}/qrvey/{name}", ByCallers(&[("qrvey/sales", "{}")])),
+    row("console", "GET", "/console", ByAnybody(SESSION)),
+    row("console", "GET", "/console/sign-in", ByAnybody(SESSION)),
+    row("console", "POST", "/console/sign-in", ByAnybody(SESSION)),
+    row("console", "POST", "/console/sign-out", ByAnybody(SESSION)),
+    row("console", "GET", "/console/assets/{file}", ByAnybody(NOTHING)),
+    row("console", "GET", "/console/widgets/{widget}", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/person", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/host-secret", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/connections/{auth_key}/bind", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/connections/{auth_key}/connect", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/connections/{auth_key}/type", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/connections/{auth_key}/disconnect", ByAnybody(SESSION)),
+    row("console", "GET", "/console/widgets/{widget}/apis/{name}", ByAnybody(SESSION)),
+    row("console", "POST", "/console/widgets/{widget}/apis/{name}", ByAnybody(SESSION)),
+    row("console", "GET", "/console/passports", ByAnybody(SESSION)),
+    row("console", "POST", "/console/passports/{passport}/secret", ByAnybody(SESSION)),
+    row("console", "GET", "/console/health", ByAnybody(SESSION)),
+    row("console", "POST", "/console/health/renew", ByAnybody(SESSION)),
+    row("console", "GET", "/console/activity", ByAnybody(SESSION)),
+    row("console", "GET", "/console/{*rest}", ByAnybody(SESSION)),
     row("proxy", "GET", "/v1/widgets/{widget}/connections/{auth_key}/access-token", ByCallers(&[("connections/acme-consent/access-token", ""), ("connections/acme-header/access-token", "")])),
     row("proxy", "POST", "/v1/widgets/{widget}/apis/{name}", ByCallers(&[("apis/acme-header-echo", r#"{"params":{}}"#), ("apis/acme-shared-echo", r#"{"params":{}}"#)])),
 ];

@@ -31,8 +31,15 @@ pub const PROVIDER: &str = "https://provider.gate-test.com";
 pub const QRVEY: &str = "https://acme.qrveyapp.com";
 /// Qrvey's API key.
 pub const QRVEY_KEY: &str = "qrvey-api-key-of-the-gate/0123456789";
-/// The functions that have a journey.
-pub const FUNCTIONS: [&str; 5] = ["connect", "proxy", "custodian", "qrvey-token", "settings"];
+/// Every function.
+pub const FUNCTIONS: [&str; 6] = [
+    "connect",
+    "proxy",
+    "custodian",
+    "qrvey-token",
+    "settings",
+    "console",
+];
 
 /// The stack, its functions not yet started.
 pub struct World {

@@ -14,8 +14,9 @@ use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-pub const FUNCTIONS: [&str; 5] = [
+pub const FUNCTIONS: [&str; 6] = [
     "consulate-connect",
+    "consulate-console",
     "consulate-custodian",
     "consulate-proxy",
     "consulate-qrvey-token",

@@ -1,0 +1,94 @@
+//! `GET /console`: every widget with its authentications, and whether a passport is bound to each.
+
+use axum::extract;
+use axum::response::Response;
+use consulate_core::browser::escape;
+use consulate_core::definition::{OwnerMode, Widget};
+
+use crate::page::{self, Page, Refusal, Section, Tone};
+use crate::session::Signed;
+use crate::words::{pill, segment};
+use crate::{State, texts};
+
+/// The page.
+pub(crate) async fn page(extract::State(state): extract::State<State>, signed: Signed) -> Response {
+    match main(&state).await {
+        Ok(main) => Page::new(Section::Widgets, texts::WIDGETS, &main).into_answer(&signed),
+        Err(refusal) => page::refusal(refusal),
+    }
+}
+
+async fn main(state: &State) -> Result<String, Refusal> {
+    let mut cards = String::new();
+    for id in state.definitions.ids().await?.widgets {
+        if let Some(widget) = state.definitions.widget(&id).await? {
+            cards.push_str(&card(&widget));
+        }
+    }
+    let cards = match cards.is_empty() {
+        true => format!(
+            "<div class=\"card empty\"><p>{}</p><p><code>consulate import BUNDLE</code></p></div>",
+            escape(texts::NO_WIDGETS)
+        ),
+        false => format!("<div class=\"cards\">{cards}</div>"),
+    };
+    Ok(format!(
+        "<div class=\"head\"><h1>{}</h1><p class=\"soft\">{}</p></div>{cards}",
+        escape(texts::WIDGETS),
+        escape(texts::WIDGETS_ABOUT)
+    ))
+}
+
+fn card(widget: &Widget) -> String {
+    let name = display_name(widget);
+    let rows: String = widget
+        .authentications
+        .iter()
+        .map(|authentication| {
+            let owner = match authentication.owner {
+                OwnerMode::User => texts::OWNER_USER,
+                OwnerMode::Organisation => texts::OWNER_ORGANISATION,
+            };
+            let label = match authentication.label.is_empty() {
+                true => &authentication.auth_key,
+                false => &authentication.label,
+            };
+            let bound = match &authentication.passport {
+                Some(passport) => format!("<code>{}</code>", escape(passport)),
+                None => pill(Some(Tone::Warn), texts::NOT_BOUND),
+            };
+            format!(
+                "<li><span><strong>{}</strong> <span class=\"soft\">{}</span></span>{bound}</li>",
+                escape(label),
+                escape(owner)
+            )
+        })
+        .collect();
+    let host = match &widget.host {
+        Some(host) => format!("{} <code>{}</code>", escape(texts::HOST), escape(host)),
+        None => pill(Some(Tone::Warn), texts::NO_HOST),
+    };
+    let rows = match rows.is_empty() {
+        true => format!(
+            "<p class=\"soft\">{}</p>",
+            escape(texts::NO_AUTHENTICATIONS)
+        ),
+        false => format!("<ul class=\"rows\">{rows}</ul>"),
+    };
+    format!(
+        "<section class=\"card\"><h2><a href=\"/console/widgets/{}\">{}</a></h2><p class=\"soft small\"><code>{}</code> · {host} · {}: {}</p>{rows}</section>",
+        segment(&widget.id),
+        escape(name),
+        escape(&widget.id),
+        escape(texts::NAMED_APIS),
+        widget.apis.len(),
+    )
+}
+
+/// The widget's name, or its id.
+pub(crate) fn display_name(widget: &Widget) -> &str {
+    match widget.name.is_empty() {
+        true => &widget.id,
+        false => &widget.name,
+    }
+}

@@ -1,0 +1,70 @@
+//! Secrets are written and never shown.
+
+use consulate_flows::bundle::PASSPORT;
+use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET, Stack};
+
+use super::{Admin, NOTES};
+
+#[tokio::test]
+async fn secrets_are_replaced_and_never_rendered() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::acting_for(&stack, "ada").await;
+    let new = "a-new-client-secret & more";
+    let path = format!("/console/passports/{PASSPORT}/secret");
+    assert_eq!(
+        admin.news(&path, &[("client_secret", new)]).await,
+        "secret_set"
+    );
+    let stored = stack
+        .dev
+        .secrets
+        .get(&format!("consulate/passports/{PASSPORT}"))
+        .unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["client_secret"], new);
+    let token_url = serde_json::json!(format!("{}/token", stack.provider_url));
+    assert!(stored["endpoints"].as_array().unwrap().contains(&token_url));
+    for unusable in ["", " x"] {
+        assert_eq!(
+            admin.news(&path, &[("client_secret", unusable)]).await,
+            "secret_unusable"
+        );
+    }
+    let host = format!("{NOTES}/host-secret");
+    let next = "the-next-secret-0123456789";
+    assert_eq!(
+        admin.news(&host, &[("current", "short")]).await,
+        "secret_unusable"
+    );
+    assert_eq!(
+        admin
+            .news(&host, &[("current", HOST_SECRET), ("next", next)])
+            .await,
+        "secret_set"
+    );
+    let stored = stack.dev.secrets.get("consulate/widgets/notes").unwrap();
+    assert_eq!(
+        stored,
+        serde_json::json!({"host_secrets": [HOST_SECRET, next]}).to_string()
+    );
+    for page in [
+        "/console",
+        NOTES,
+        "/console/passports",
+        "/console/activity",
+        "/console/health",
+    ] {
+        let text = admin.page(page).await;
+        for secret in [new, "a-new-client-secret", next, HOST_SECRET, CLIENT_SECRET] {
+            assert!(!text.contains(secret), "{page}");
+        }
+    }
+    admin
+        .post("/console/passports/none/secret", &[("client_secret", "x")])
+        .await
+        .expect(404);
+    admin
+        .post("/console/widgets/none/host-secret", &[("current", next)])
+        .await
+        .expect(404);
+}
