@@ -6,12 +6,14 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use consulate_core::clock::Clock;
 use consulate_fakes::dynamodb::Fault;
 use consulate_fakes::provider::Reply;
-use consulate_flows::bundle::MINE;
+use consulate_flows::bundle::{MINE, PASSPORT};
+use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use serde_json::{Value, json};
 
-use crate::api::Browser;
-use crate::widget::Person;
+use crate::admin::{Admin, NOTES};
+use crate::api::{Answer, Browser};
+use crate::widget::{FREE, FREE_PASSPORT, Person};
 use crate::world::{World, access_key};
 
 /// What a journey does.
@@ -40,6 +42,9 @@ journeys![
     lost_slot,
     settings,
     qrvey,
+    console_pages,
+    console_acts,
+    console_secrets,
 ];
 
 /// Connect, status, a named API, last use, the event on the bus.
@@ -139,16 +144,19 @@ async fn abandoned(world: &World, person: Person) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Disconnect with a receipt; the account's record goes.
+/// Disconnect with a receipt; the account's record goes with its only connection.
 async fn disconnecting(world: &World, person: Person) -> anyhow::Result<()> {
+    // Everybody here has one account at the provider: as if nobody had been connected before.
+    for subject in world.items("SUBJECT#")? {
+        world.table("DeleteItem", json!({"Key": {"pk": subject["pk"]}}))?;
+    }
     world.connect(&person).await?;
     let result = world.disconnect(&person).await?;
     ensure!(result == "revoked", "{result}");
     let subjects = world.items("SUBJECT#")?;
-    let pk = world.pk_of(&person)?;
     ensure!(
-        !json!(subjects).to_string().contains(&pk),
-        "it is still among its account's: {subjects:?}"
+        subjects.is_empty(),
+        "its account's record is left: {subjects:?}"
     );
     world.stands(&person, "disconnected").await
 }
@@ -325,6 +333,117 @@ async fn qrvey(world: &World, person: Person) -> anyhow::Result<()> {
             .is_some_and(|token| !token.is_empty()),
         "{told}"
     );
+    Ok(())
+}
+
+/// Every page of the console, with an unhealthy connection to show; a form of its own for each act; signing out.
+async fn console_pages(world: &World, person: Person) -> anyhow::Result<()> {
+    // What is noted has to be this journey's own.
+    for act in world.items("CONSOLE_ACTIVITY")? {
+        world.table("DeleteItem", json!({"Key": {"pk": act["pk"]}}))?;
+    }
+    world.connect(&person).await?;
+    world.expire(&person)?;
+    world
+        .provider
+        .script_token(Reply::OauthError("invalid_grant".to_owned()));
+    ensure!(
+        world.call(&person).await.is_err(),
+        "called with a dead token"
+    );
+    let mut admin = Admin::signed_in(world).await?;
+    admin.page("/console").await?;
+    admin.page(NOTES).await?;
+    admin.page("/console/passports").await?;
+    let health = admin.page("/console/health").await?;
+    ensure!(
+        health.contains(&person.0),
+        "the health page does not name {person:?}"
+    );
+    let activity = admin.page("/console/activity").await?;
+    ensure!(
+        activity.contains("Signed in"),
+        "nothing was noted: {activity}"
+    );
+    admin.post("/console/sign-out", &[]).await?;
+    ensure!(admin.page("/console").await.is_err(), "still signed in");
+    Ok(())
+}
+
+/// Acting for somebody: connect asks connect, trying asks proxy, renewing asks the custodian; binding writes the widget.
+async fn console_acts(world: &World, person: Person) -> anyhow::Result<()> {
+    world.connect(&person).await?;
+    let mut admin = Admin::signed_in(world).await?;
+    admin
+        .post(
+            &format!("{NOTES}/person"),
+            &[("organisation", "o1"), ("user", &person.0)],
+        )
+        .await?;
+    let page = admin.page(NOTES).await?;
+    ensure!(
+        page.contains("Reconnect"),
+        "the account is not shown: {page}"
+    );
+    let tried = admin
+        .post("/console/widgets/notes/apis/echoAll", &[])
+        .await?;
+    ensure!(
+        tried.text.contains("The API answered 200"),
+        "{}",
+        tried.text
+    );
+    let pk = world.pk_of(&person)?;
+    let renewed = admin
+        .post("/console/health/renew", &[("connection", &pk)])
+        .await?;
+    ensure!(
+        renewed.location()?.ends_with("done=renewed"),
+        "{:?}",
+        renewed.location()
+    );
+    let bound = admin
+        .post(
+            &format!("{NOTES}/connections/{FREE}/bind"),
+            &[("passport", FREE_PASSPORT)],
+        )
+        .await?;
+    ensure!(
+        bound.location()?.ends_with("done=bound"),
+        "{:?}",
+        bound.location()
+    );
+    let path = format!("{NOTES}/connections/{MINE}/disconnect");
+    let gone = admin.post(&path, &[]).await?;
+    ensure!(
+        gone.location()?.ends_with("done=disconnected"),
+        "{:?}",
+        gone.location()
+    );
+    world.stands(&person, "disconnected").await
+}
+
+/// Secrets written: one that is there already, and one that is not.
+async fn console_secrets(world: &World, _: Person) -> anyhow::Result<()> {
+    let mut admin = Admin::signed_in(world).await?;
+    let set = |answer: Answer| {
+        let location = answer.location().map(str::to_owned);
+        location.and_then(|location| {
+            ensure!(location.ends_with("done=secret_set"), "{location}");
+            Ok(())
+        })
+    };
+    set(admin
+        .post(
+            &format!("/console/passports/{PASSPORT}/secret"),
+            &[("client_secret", CLIENT_SECRET)],
+        )
+        .await?)?;
+    set(admin
+        .post(&format!("{NOTES}/host-secret"), &[("current", HOST_SECRET)])
+        .await?)?;
+    let page = admin.page("/console/passports").await?;
+    ensure!(page.contains("Set") || page.contains("Replace"), "{page}");
     Ok(())
 }
 

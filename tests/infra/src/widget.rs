@@ -1,9 +1,9 @@
 //! The widgets of the journeys, as an operator imports them, and what callers and tests do with them.
 
 use anyhow::{Context as _, ensure};
-use consulate::operator::arguments::ImportArguments;
+use consulate::operator::arguments::{ImportArguments, PassportArguments};
 use consulate::operator::import::import;
-use consulate::operator::{keys, set_secret};
+use consulate::operator::{add_passport, keys, set_secret};
 use consulate_core::clock::Clock;
 use consulate_core::secret::SecretText;
 use consulate_fakes::provider::{Client, ClientAuthentication, consent_id};
@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 
 use crate::api::{Answer, Browser};
 use crate::world::{PROVIDER, QRVEY, QRVEY_KEY, World};
+
+/// `auth_key` of an authentication that no passport is bound to.
+pub const FREE: &str = "mail";
+/// The passport that may be.
+pub const FREE_PASSPORT: &str = "workspace";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -27,6 +32,12 @@ impl World {
     pub async fn set_up(&self) -> anyhow::Result<()> {
         keys::create_missing(&self.target).await?;
         let mut bundle = Bundle::new(PROVIDER);
+        if let Some(authentications) = bundle.schema["authentications"].as_array_mut() {
+            authentications.push(
+                json!({"label": "Mail", "authenticationType": "passport", "authKey": FREE,
+                                        "metadata": {"passportProvider": "google"}}),
+            );
+        }
         let consulate = &mut bundle.consulate;
         consulate["host"]["one_time_jwt"] = json!(true);
         consulate["settings"] = json!({"user": true, "organisation": "admins"});
@@ -47,6 +58,13 @@ impl World {
             ..ImportArguments::default()
         };
         let report = import(&self.target, &arguments).await?;
+        let passport = PassportArguments {
+            id: FREE_PASSPORT.to_owned(),
+            provider: "google".to_owned(),
+            client_id: Some("client".to_owned()),
+            ..PassportArguments::default()
+        };
+        add_passport(&self.target, &passport).await?;
         for (name, value) in [
             (
                 format!("widgets/{WIDGET}"),
