@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::children::{Finished, Room};
+use crate::infra;
 use crate::sources;
 use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 6] = [
+pub const FUNCTIONS: [&str; 6] = [
     "consulate-connect",
     "consulate-console",
     "consulate-custodian",
@@ -79,11 +80,14 @@ pub struct Step {
 }
 
 /// How a step went.
+#[derive(Default)]
 pub struct Outcome {
     /// Its checks or tests.
     pub tally: Tally,
     /// What to show when one of them failed.
     pub output: String,
+    /// What to show however it went, line by line.
+    pub notes: Vec<String>,
 }
 
 /// Every step, in the order of a full run.
@@ -131,6 +135,18 @@ pub const STEPS: &[Step] = &[
         run: |room| Outcome::one(deny(room)),
     },
     Step {
+        name: "infra",
+        about: "the deployment template: cfn-lint, sam validate --lint, checkov",
+        needs: &[Tool::PythonPackages],
+        run: infra::lint,
+    },
+    Step {
+        name: "deploy",
+        about: "the template deployed to moto on loopback; roles against what is promised",
+        needs: &[Tool::PythonPackages],
+        run: infra::deploy,
+    },
+    Step {
         name: "clippy",
         about: "cargo clippy on all targets, warnings denied",
         needs: &[],
@@ -172,22 +188,42 @@ pub const STEPS: &[Step] = &[
         needs: &[Tool::NodePackages, Tool::Chromium],
         run: browser,
     },
+    Step {
+        name: "lambda",
+        about: "cargo lambda build --release of every function, with its zipped size",
+        needs: &[Tool::PythonPackages],
+        run: infra::lambda,
+    },
+    Step {
+        name: "upload",
+        about: "cargo lambda deploy of a function to moto on loopback",
+        needs: &[Tool::PythonPackages],
+        run: infra::upload,
+    },
+    Step {
+        name: "gate",
+        about: "the built functions behind a gate of their deployed policies; needs `deploy` and `lambda` before it",
+        needs: &[Tool::PythonPackages, Tool::InfraPackages],
+        run: infra::gate,
+    },
 ];
 
 impl Outcome {
     /// One check.
-    fn one(finished: Finished) -> Self {
+    pub fn one(finished: Finished) -> Self {
         Self {
             tally: Tally::of(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 
     /// Test suites, as they were counted.
-    fn suites(tally: Tally, finished: Finished) -> Self {
+    pub fn suites(tally: Tally, finished: Finished) -> Self {
         Self {
             tally: tally.checked(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 }
@@ -329,10 +365,7 @@ fn browser(room: &Room) -> Outcome {
     room.fresh_log("browser");
     let tests = tests_in(room, "tests/browser");
     if tests.is_empty() {
-        return Outcome {
-            tally: Tally::default(),
-            output: String::new(),
-        };
+        return Outcome::default();
     }
     // Builds the command the way the test step does, which has done so already in a whole run.
     let built = room.cargo("browser", &["test", "--workspace", "--locked", "--no-run"]);
