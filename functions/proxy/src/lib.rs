@@ -9,6 +9,8 @@
 
 mod access_token;
 mod call;
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod deliver;
 pub mod echo_guard;
 pub mod envelope;

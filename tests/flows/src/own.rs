@@ -383,6 +383,7 @@ fn options(
         .map(|host| (host.to_owned(), acme.addr.port()))
         .to_vec();
     options.listener = Some(Arc::new(move |line: &str| {
+        crate::contract::check(line);
         kept.lock().unwrap().push(line.to_owned())
     }));
     options

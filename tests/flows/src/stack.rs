@@ -343,6 +343,7 @@ fn options(
     options.allow = vec![provider_url.trim_start_matches("http://").to_owned()];
     options.clock = clock;
     options.listener = Some(Arc::new(move |line: &str| {
+        crate::contract::check(line);
         kept.lock().unwrap().push(line.to_owned())
     }));
     options

@@ -23,7 +23,7 @@ const FUNCTIONS: [&str; 5] = [
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
 /// workspace; this asks about each function built alone, as it is for Lambda, with the features it then has.
-const UNLINKED: [(&str, &str); 15] = [
+const UNLINKED: [(&str, &str); 16] = [
     ("aws-lc-", "a second crypto library; ring is the one"),
     ("native-tls ", "a second TLS library; rustls is the one"),
     ("openssl", "a second TLS library; rustls is the one"),
@@ -49,6 +49,10 @@ const UNLINKED: [(&str, &str); 15] = [
     ),
     ("regex v", "1.5 MB that serde_json_path brings by default"),
     ("clap ", "belongs to the command"),
+    (
+        "utoipa ",
+        "belongs to the OpenAPI document, which is checked in",
+    ),
     ("dynoxide-rs ", "the engine is for loopback"),
     ("consulate v", "functions do not depend on the command"),
     (
