@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`sealed_rows`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`settings`] | edge | private settings of widgets: the table, through the vault |
 //! | [`custody`] | edge | Lambda invokes of the custodian |
@@ -51,6 +51,7 @@ pub mod queue;
 pub mod random;
 pub mod schedule;
 pub mod seal;
+pub mod sealed_rows;
 pub mod secret;
 pub mod secrets;
 pub mod settings;
