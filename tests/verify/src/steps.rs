@@ -170,6 +170,12 @@ pub const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "contract",
+        about: "schemathesis against `consulate dev`: nothing that openapi.json does not say",
+        needs: &[Tool::Schemathesis],
+        run: |room| Outcome::one(contract(room)),
+    },
+    Step {
         name: "browser",
         about: "node --test on tests/browser, in a real Chromium",
         needs: &[Tool::NodePackages, Tool::Chromium],
@@ -325,6 +331,18 @@ fn widget(room: &Room) -> Outcome {
         .args(tests_in(room, "widget/tests"));
     let finished = room.run("widget", node);
     Outcome::suites(tally::node_tests(&finished.output), finished)
+}
+
+/// Builds the command the way the test step does, and asks it for everything that its OpenAPI document says.
+fn contract(room: &Room) -> Finished {
+    room.fresh_log("contract");
+    let built = room.cargo("contract", &["test", "--workspace", "--locked", "--no-run"]);
+    if !built.success {
+        return built;
+    }
+    let mut python = Command::new(tools::contract_python(room));
+    python.arg("tests/contract/ask.py").arg(room.binary());
+    room.run("contract", python)
 }
 
 /// Runs the browser tests; a folder without any counts nothing.
