@@ -1,4 +1,5 @@
-//! The browser client: `GET /v1/consulate.js`, an ES module, and `GET /v1/consulate.classic.js`, a script that brings a global.
+//! The browser client: `GET /v1/consulate.js`, an ES module; `GET /v1/consulate.classic.js`, a script that brings a global;
+//! `GET /v1/consulate.credentials.js`, a module with the form for typed credentials.
 //!
 //! Built from `widget/src` and checked in, so that no build of ours needs node. The same public bytes for everybody, and no cookie or
 //! caller is looked at: so any page may load them, also one that asks for `integrity` or is cross-origin isolated. Nothing else here
@@ -12,6 +13,7 @@ use http::{StatusCode, Uri};
 
 const MODULE: &str = include_str!("../../../widget/dist/consulate.js");
 const CLASSIC: &str = include_str!("../../../widget/dist/consulate.classic.js");
+const CREDENTIALS: &str = include_str!("../../../widget/dist/consulate.credentials.js");
 
 /// Whoever names the version they mean gets no other.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
@@ -26,6 +28,11 @@ pub(crate) async fn module(uri: Uri, headers: HeaderMap) -> Response {
 /// `GET /v1/consulate.classic.js`.
 pub(crate) async fn classic(uri: Uri, headers: HeaderMap) -> Response {
     answer(CLASSIC, &uri, &headers)
+}
+
+/// `GET /v1/consulate.credentials.js`.
+pub(crate) async fn credentials(uri: Uri, headers: HeaderMap) -> Response {
+    answer(CREDENTIALS, &uri, &headers)
 }
 
 fn answer(script: &'static str, uri: &Uri, headers: &HeaderMap) -> Response {
