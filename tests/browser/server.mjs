@@ -92,10 +92,17 @@ class Dev {
     return (await answer.json()).jwt;
   }
 
+  /** The operator's command at this server: what it prints. `{input}` may come first. */
+  consulate(...words) {
+    const [options, rest] = typeof words[0] === 'object' ? [words[0], words.slice(1)] : [{}, words];
+    const done = spawnSync(this.binary, [...rest, '--dev', this.dataDir], { encoding: 'utf8', ...options });
+    if (done.status !== 0) throw new Error(`consulate ${rest.join(' ')}: ${done.stdout}${done.stderr}`);
+    return done.stdout.trim();
+  }
+
   /** A caller JWT for any widget, as the operator's command signs it. */
-  jwtOf(widget, user, organisation = 'acme') {
-    const words = ['token', '--widget', widget, '--user', user, '--organisation', organisation, '--email', `${user}@acme.example`, '--dev', this.dataDir];
-    return spawnSync(this.binary, words, { encoding: 'utf8' }).stdout.trim();
+  jwtOf(widget, user) {
+    return this.consulate('token', '--widget', widget, '--user', user, '--organisation', 'acme', '--email', `${user}@acme.example`);
   }
 
   /** A widget API call as `user`: the answer's JSON. */
