@@ -151,6 +151,27 @@ test('every way a connect can end has a page with plain words that says what hap
   await look(page, 'redirect-nothing');
 });
 
+test('who reads German is spoken to in German, on every page of a connect', async () => {
+  const german = await browser.newContext({ locale: 'de-CH' });
+  german.setDefaultTimeout(PATIENCE);
+  const host = await openHost(german, dev);
+  const popup = await pressConnect(host);
+  await popup.getByRole('heading', { name: 'Acme Cloud verbinden' }).waitFor();
+  await look(popup, 'handshake-german');
+  await popup.getByRole('button', { name: 'Weiter' }).click();
+  await popup.getByRole('button', { name: 'Deny' }).click();
+  await popup.getByText('Das Konto wurde nicht verbunden').waitFor();
+  await popup.getByRole('button', { name: 'Fenster schließen' }).waitFor();
+  await look(popup, 'result-german');
+  const page = await german.newPage();
+  for (const address of [`/v1/connect/${'A'.repeat(43)}`, '/v1/callback/demo.acme-cloud', ...CODES.map((code) => `/v1/connected?status=failed&code=${code}`)]) {
+    await page.goto(dev.baseUrl + address);
+    assert.equal(await page.locator('html').getAttribute('lang'), 'de');
+    assert.doesNotMatch(await page.locator('main').innerText(), /\b(the|This|was|you)\b/, address);
+  }
+  await german.close();
+});
+
 test('a preference is kept for each person, a headline for everybody, and only an administrator writes it', async () => {
   const host = await openHost(context, dev);
   const kept = host.widget.locator('#kept');

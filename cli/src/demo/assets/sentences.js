@@ -251,7 +251,9 @@ function titleOf(line) {
 // then asks the custodian; proxy has an access token renewed before it injects it.
 function inOrder(lines) {
   const request = lines.find((line) => line.event === "request");
-  const asked = lines.filter((line) => line !== request).flatMap(stepsOf);
+  // What happened to a connection is written before the line of the invoke that made it happen.
+  const others = lines.filter((line) => line !== request);
+  const asked = [...others.filter((line) => line.event !== "audit"), ...others.filter((line) => line.event === "audit")].flatMap(stepsOf);
   if (!request) return asked;
   const own = stepsOf(request);
   const renewed = own.findIndex((one) => one.icon === "renew");
@@ -274,7 +276,7 @@ export function invoked(line) {
  * stories (a preflight, a status read that went well, a page's own files) are folded together by the timeline.
  */
 export function tell(lines) {
-  const main = lines.find((line) => line.event === "request") ?? lines[0];
+  const main = lines.find((line) => line.event === "request") ?? lines.find((line) => line.event !== "audit") ?? lines[0];
   const steps = inOrder(lines);
   const title = titleOf(main);
   return {
