@@ -127,7 +127,7 @@ test("a foreign page posts the attacker's own JWT to the handshake: refused, wha
 });
 
 test('a foreign page that frames our pages gets nothing to show', async () => {
-  const pages = [await dev.connectLink('ada'), `${dev.baseUrl}/v1/connected?status=connected&widget=demo&auth_key=acme`, `${dev.baseUrl}/`, `${dev.widgetOrigin}/demo/widget`];
+  const pages = [await dev.connectLink('ada'), `${dev.baseUrl}/v1/connected?status=connected&widget=demo&auth_key=acme`, dev.hostPage, `${dev.widgetOrigin}/demo/widget`, `${dev.widgetOrigin}/demo/dashboard`];
   const page = await foreign.open(context, (addresses) => {
     for (const src of addresses) document.body.append(Object.assign(document.createElement('iframe'), { src }));
   }, pages);

@@ -1,25 +1,31 @@
-// axe-core in a page: what it finds serious about how people with assistive technology get on there.
+// axe-core over a page and the frames in it: what it finds serious or critical about how people with assistive technology get on
+// there.
 //
-// May touch: the page it is given. axe runs in a world of its own, which the page's policy for scripts does not reach.
+// May touch: the pages it is given. The script goes in over the debugging protocol, which no page's policy stops.
 
+import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 
 const { source } = createRequire(new URL('../node/package.json', import.meta.url))('axe-core');
 
-/** Findings of `page` that are serious or worse, as text. */
+/** Findings of `page` as it is that are serious or worse, as text. */
 export async function serious(page) {
-  const session = await page.context().newCDPSession(page);
-  const { frameTree } = await session.send('Page.getFrameTree');
-  const { executionContextId: contextId } = await session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
-  const run = async (expression) => {
-    const { result, exceptionDetails } = await session.send('Runtime.evaluate', { expression, contextId, awaitPromise: true, returnByValue: true });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result.value;
-  };
-  await run(`${source}; true`);
-  const found = JSON.parse(await run('axe.run(document).then(({ violations }) => JSON.stringify(violations))'));
-  await session.detach();
-  return found
-    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
-    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
+  const found = [];
+  for (const frame of page.frames()) {
+    await frame.evaluate(source);
+    const { violations, passes } = await frame.evaluate(() => axe.run(document, { iframes: false, resultTypes: ['violations'] }));
+    assert.ok(passes.length > 5, `axe looked at ${frame.url()}`);
+    const bad = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+    found.push(...bad.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target.join(' ')}: ${failureSummary}`)));
+  }
+  return found;
+}
+
+/** Fails with everything serious that is found, dark and light; `name` says on which page. */
+export async function accessible(page, name) {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await serious(page), [], `${name}, ${colorScheme}`);
+  }
 }

@@ -40,9 +40,9 @@ afterEach(async () => {
   await context.close();
 });
 
-/** The page's script; the client is loaded from `from`. */
-const script = (from) => `
-  import { createConsulate, defineConnectElement } from ${JSON.stringify(`${from}/v1/consulate.js`)};
+/** The page's script. */
+const script = () => `
+  import { createConsulate, defineConnectElement } from ${JSON.stringify(`${dev.baseUrl}/v1/consulate.js`)};
   window.steps = [];
   const getCallerJwt = () => window.callerJwt();
   const consulate = window.consulate = createConsulate({ baseUrl: ${JSON.stringify(dev.baseUrl)}, widget: "demo", getCallerJwt });
@@ -57,7 +57,7 @@ async function openPage({ headers = {}, attributes = '' } = {}) {
   const policy = `default-src 'none'; script-src 'self' ${dev.baseUrl}; connect-src ${dev.baseUrl}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
   const html = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>A page</title><script type="module" src="/page.js"></script>
     <h1>A page</h1><button>before</button><consulate-connect auth-key="acme" ${attributes}></consulate-connect></html>`;
-  await context.route(`${dev.widgetOrigin}/page.js`, (route) => route.fulfill({ contentType: 'text/javascript', body: script(dev.baseUrl) }));
+  await context.route(`${dev.widgetOrigin}/page.js`, (route) => route.fulfill({ contentType: 'text/javascript', body: script() }));
   await context.route(`${dev.widgetOrigin}/page`, (route) =>
     route.fulfill({ contentType: 'text/html', headers: { 'content-security-policy': policy, ...headers }, body: html }));
   await context.exposeFunction('callerJwt', () => dev.callerJwt('ada'));
@@ -96,6 +96,21 @@ test('by keyboard alone, under the strictest policy: connect, see who, disconnec
   const answer = await page.evaluate(() => window.consulate.callAuthenticatedAPI('whoAmI'));
   assert.deepEqual([answer.status, answer.data.isSuccess], [200, true]);
 
+  // Disconnecting asks first, with the focus on what changes nothing: a key held down, or a double click, disconnects nobody.
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').filter({ hasText: /^Disconnect Acme Cloud\?$/ }).waitFor();
+  assert.equal(await focused(page), 'Cancel');
+  await picture(page, 'client-disconnect');
+  await page.keyboard.press('Enter');
+  assert.match(await focused(page), /^Disconnect /);
+  await page.getByRole('button', { name: /^Disconnect / }).dblclick();
+  await page.waitForTimeout(300);
+  assert.equal(await dev.status('ada'), 'connected');
+  if (await button(page, 'Cancel').isVisible()) await button(page, 'Cancel').press('Enter');
+  await page.getByRole('button', { name: /^Disconnect / }).press('Enter');
+  assert.equal(await focused(page), 'Cancel');
+  await page.keyboard.press('Tab');
+  assert.match(await focused(page), /^Disconnect /);
   await page.keyboard.press('Enter');
   await page.getByRole('status').filter({ hasText: 'Disconnected' }).waitFor();
   assert.match(await focused(page), /^Connect /);
@@ -186,7 +201,7 @@ test('cancelling closes the window and says nothing bad', async () => {
 test('a page that cuts the tie itself connects by redirect', async () => {
   const page = await openPage({ headers: { 'cross-origin-opener-policy': 'same-origin' }, attributes: `mode="redirect" return-to="${dev.widgetOrigin}${RETURN}"` });
   // The listed address is the demo's own page, whose script gives way to ours.
-  await context.route(`${dev.widgetOrigin}/demo/assets/connected.js*`, (route) => route.fulfill({ contentType: 'text/javascript', body: script(dev.widgetOrigin) }));
+  await context.route(`${dev.widgetOrigin}/demo/assets/connected.js*`, (route) => route.fulfill({ contentType: 'text/javascript', body: script() }));
   await page.getByRole('button', { name: /^Connect / }).click();
   await page.getByRole('button', { name: 'Allow' }).click();
   await page.waitForURL((url) => url.pathname === RETURN);

@@ -12,15 +12,28 @@ export const PATIENCE = 10_000;
 export async function openHost(context, dev) {
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
-  await page.goto(`${dev.baseUrl}/`);
+  await page.goto(dev.hostPage);
   const host = { page, widget: page.frameLocator('#widget') };
-  await says(host, '#pill', /connected/i);
+  await stands(host, /connected/i);
   return host;
 }
 
 /** Waits until the widget's element says `text`. */
 export function says(host, selector, text) {
   return host.widget.locator(selector).filter({ hasText: text }).waitFor();
+}
+
+/** Waits until the connect element says `text`: how the account stands, or whose it is. */
+export function stands(host, text) {
+  return host.widget.locator('consulate-connect').getByText(text).first().waitFor();
+}
+
+/** Presses Disconnect, and once more when asked. */
+export async function disconnect(host) {
+  const button = host.widget.getByRole('button', { name: 'Disconnect Acme Cloud' });
+  await button.click();
+  await stands(host, 'Disconnect Acme Cloud?');
+  await button.click();
 }
 
 /** Waits until the frame is as high as what the widget has to say. */
@@ -71,7 +84,7 @@ export async function connect(host) {
   const popup = await pressConnect(host);
   await pressContinue(popup);
   await pressAllow(popup);
-  await says(host, '#pill', 'Connected');
+  await stands(host, 'Connected');
 }
 
 /** Who is signed in to the intranet. */

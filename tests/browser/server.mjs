@@ -18,11 +18,11 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const CONNECTION = '/v1/widgets/demo/connections/acme';
 
-/** Builds and starts a server on a free port and an empty data folder. The caller stops it. */
-export async function startDev() {
+/** Builds and starts a server on a free port and an empty data folder, with `more` arguments. The caller stops it. */
+export async function startDev(more = []) {
   const binary = process.env.CONSULATE_BIN ?? build();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'consulate-browser-'));
-  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir], {
+  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir, ...more], {
     cwd: dataDir,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -31,9 +31,11 @@ export async function startDev() {
   const over = new Promise((resolve) => { child.once('close', resolve); });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
-  const baseUrl = await readyAddress(child, () => said);
+  const { ready, demo } = await addresses(child, () => said);
+  const hostPage = demo && await (await fetch(demo)).text();
+  const widgetOrigin = hostPage && /data-widget-origin="([^"]+)"/.exec(hostPage)[1];
 
-  return new Dev(baseUrl, dataDir, binary, async () => {
+  return new Dev({ baseUrl: ready, demo, widgetOrigin, dataDir, binary }, async () => {
     child.kill('SIGTERM');
     const status = await over;
     process.off('exit', killed);
@@ -48,25 +50,33 @@ function build() {
   return path.join(TARGET, 'debug', 'consulate');
 }
 
-function readyAddress(child, said) {
+/** `ready` and `demo`, as the two lines on standard output say. */
+function addresses(child, said) {
+  const found = {};
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (status) => reject(new Error(`consulate dev ended with ${status}: ${said()}`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const [, address] = /^ready (http:\/\/127\.0\.0\.1:\d+)$/.exec(line) ?? [];
-      if (address) resolve(address);
+      const [, word, address] = /^(ready|demo) (http:\/\/(?:127\.0\.0\.1|localhost):\d+\/?)$/.exec(line) ?? [];
+      if (word) found[word] = address;
+      if (found.ready && found.demo) resolve(found);
     });
   });
 }
 
 /** A running server. Users are the demo's `ada` and `grace`. */
 class Dev {
-  constructor(baseUrl, dataDir, binary, stop) {
+  constructor({ baseUrl, demo, widgetOrigin, dataDir, binary }, stop) {
+    /** Where Consulate is. */
     this.baseUrl = baseUrl;
-    this.widgetOrigin = baseUrl.replace('127.0.0.1', 'localhost');
+    /** The host page's address, and its origin. */
+    this.hostPage = demo;
+    this.hostOrigin = demo.replace(/\/$/, '');
+    /** The widgets' origin. */
+    this.widgetOrigin = widgetOrigin;
     this.stop = stop;
-    this.binary = binary;
     this.dataDir = dataDir;
+    this.binary = binary;
   }
 
   /** One of the data folder's JSON files. */
@@ -82,12 +92,25 @@ class Dev {
 
   /** What the host page hands its widget. */
   async callerJwt(user) {
-    const answer = await fetch(`${this.baseUrl}/demo/caller-jwt`, {
+    const answer = await fetch(`${this.hostOrigin}/demo/caller-jwt`, {
       method: 'POST',
-      headers: { origin: this.baseUrl, 'content-type': 'application/json' },
+      headers: { origin: this.hostOrigin, 'content-type': 'application/json' },
       body: JSON.stringify({ user }),
     });
     return (await answer.json()).jwt;
+  }
+
+  /** The operator's command at this server: what it prints. `{input}` may come first. */
+  consulate(...words) {
+    const [options, rest] = typeof words[0] === 'object' ? [words[0], words.slice(1)] : [{}, words];
+    const done = spawnSync(this.binary, [...rest, '--dev', this.dataDir], { encoding: 'utf8', ...options });
+    if (done.status !== 0) throw new Error(`consulate ${rest.join(' ')}: ${done.stdout}${done.stderr}`);
+    return done.stdout.trim();
+  }
+
+  /** A caller JWT for any widget, as the operator's command signs it. */
+  jwtOf(widget, user) {
+    return this.consulate('token', '--widget', widget, '--user', user, '--organisation', 'acme', '--email', `${user}@acme.example`);
   }
 
   /** A widget API call as `user`: the answer's JSON. */

@@ -65,7 +65,8 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
             answering = false;
           };
           const listen = ({ data, source, origin: sender }: MessageEvent) => {
-            if (sender !== origin || !source || !data) return;
+            // In redirect mode the page of `returnTo` tells, if it is of our own origin: see `completeRedirect`.
+            if ((sender !== origin && !(redirects && sender === location.origin)) || !source || !data) return;
             // A window that the person opened by the link has no handle here yet; it is ours if we are its opener.
             if (!opened && (source as Window).opener === window) opened = source as Window;
             if (source !== opened) return;
@@ -116,7 +117,7 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
               }
               await look();
             }
-            throw new ConsulateError("connect_timeout", "Nobody finished connecting", { authKey });
+            throw new ConsulateError("connect_timeout", "Nobody finished", { authKey });
           };
 
           addEventListener("message", listen, until);
@@ -131,7 +132,10 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
       }
     },
 
-    /** Takes the news out of the fragment, so that a reload or a copied address carries nothing. */
+    /**
+     * Takes the news out of the fragment, so that a reload or a copied address carries nothing. A frame that opened this page in a tab
+     * is told how it ended.
+     */
     async completeRedirect(options) {
       const parts = location.hash.slice(1).split("&");
       const isNews = (part: string) => /^consulate_(completion|auth_key|error)=/.test(part);
@@ -141,9 +145,16 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
       const rest = parts.filter((part) => !isNews(part)).join("&");
       history.replaceState(history.state, "", location.pathname + location.search + (rest && `#${rest}`));
       const completion = news.get("consulate_completion");
-      if (!completion) throw failed(news.get("consulate_error"), authKey);
-      const { document } = await send<Connection>({ method: "POST", path: `${pathOf(authKey)}/complete`, body: { completion }, ...options });
-      return note(document);
+      const tell = (code?: string) => window.opener?.postMessage({ type: "consulate:result", status: code ? "failed" : "connected", code, auth_key: authKey }, location.origin);
+      try {
+        if (!completion) throw failed(news.get("consulate_error"), authKey);
+        const { document } = await send<Connection>({ method: "POST", path: `${pathOf(authKey)}/complete`, body: { completion }, ...options });
+        tell();
+        return note(document);
+      } catch (error) {
+        tell((error as ConsulateError).code);
+        throw error;
+      }
     },
   };
 }

@@ -6,7 +6,7 @@ import { ConsulateError } from "./error.js";
 import { qrvey } from "./qrvey.js";
 import { settingsOf } from "./settings.js";
 import { transportOf } from "./transport.js";
-import type { AccessToken, Consulate, ConsulateOptions, Envelope } from "./types.js";
+import type { AccessToken, Connection, Consulate, ConsulateOptions, Envelope } from "./types.js";
 
 /**
  * The client of one widget.
@@ -20,7 +20,7 @@ export function createConsulate(options: ConsulateOptions): Consulate {
 
   return {
     async callAuthenticatedAPI(name, { params, signal, ...others } = {}) {
-      for (const other in others) throw new ConsulateError("request_malformed", `Only \`params\` may be passed, not \`${other}\``);
+      for (const other in others) throw new ConsulateError("request_malformed", `Only \`params\`, not \`${other}\``);
       const { status, statusText, document } = await transport.send<Envelope>({
         method: "POST",
         path: `/apis/${encodeURIComponent(name)}`,
@@ -36,6 +36,9 @@ export function createConsulate(options: ConsulateOptions): Consulate {
     connection,
     disconnect,
     onChange,
+    async typeCredential(authKey, body, options) {
+      return parts.note((await transport.send<Connection>({ method: "PUT", path: pathOf(authKey), body, once: true, ...options })).document);
+    },
     qrveyConfig: qrvey(transport),
     async accessToken(authKey, options) {
       return (await transport.send<AccessToken>({ path: `${pathOf(authKey)}/access-token`, ...options })).document;

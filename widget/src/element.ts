@@ -1,5 +1,6 @@
 /**
- * `<consulate-connect auth-key="…">`: the account's name, and buttons to connect, reconnect and disconnect it.
+ * `<consulate-connect auth-key="…">`: the account's name, and buttons to connect, reconnect and disconnect it. Disconnecting asks once
+ * more: other people may use an account of the organisation.
  *
  * Attributes: `auth-key`; `mode` and `return-to` as in `connect`. Events (bubbling, composed): `consulate-change` with the connection,
  * `consulate-error` with the error. No inline style or script, no HTML from text: it works under the strictest
@@ -22,12 +23,14 @@ export interface ConnectElementOptions {
   consulate: Consulate;
   /** Over the English ones. */
   texts?: ConnectTexts;
+  /** Draws what a typed credential is entered in: `credentialForm` of `consulate.credentials.js`. */
+  credentialForm?: (consulate: Consulate, connection: Connection, texts?: ConnectTexts) => HTMLElement;
   /** `consulate-connect` unless said otherwise: a page with several widgets takes one for each. */
   tag?: string;
 }
 
 /** Registers the element. Where there are no elements (on a server), or the tag is taken, it does nothing. */
-export function defineConnectElement({ consulate, texts, tag = "consulate-connect" }: ConnectElementOptions): void {
+export function defineConnectElement({ consulate, texts, credentialForm, tag = "consulate-connect" }: ConnectElementOptions): void {
   if (!globalThis.customElements || customElements.get(tag)) return;
   const words: ConnectTexts = { ...TEXTS, ...texts };
   const sheet = new CSSStyleSheet();
@@ -39,6 +42,7 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
     /** What goes on: a text's name, or nothing. */
     #doing = "";
     #turn = {};
+    #form: HTMLElement | undefined;
     #error: ConsulateError | undefined;
     #blocked: Extract<ConnectProgress, { step: "blocked" }> | undefined;
     #attempt: AbortController | undefined;
@@ -67,8 +71,12 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
       // Opened here there is a handle to the window; where the browser refuses that too, the link does what links do.
       this.#link.onclick = () => !this.#blocked?.open();
       this.#connect.onclick = () => void this.#connectNow();
-      this.#cancel.onclick = () => this.#attempt?.abort();
-      this.#disconnect.onclick = () => void this.#do("disconnecting", () => consulate.disconnect(this.#key));
+      this.#cancel.onclick = () => (this.#attempt ? this.#attempt.abort() : this.#ask(""));
+      this.#disconnect.onclick = ({ detail }) => {
+        if (!this.#doing) this.#ask("confirm");
+        // The second half of a double click is no answer.
+        else if (this.#doing === "confirm" && detail < 2) void this.#do("disconnecting", () => consulate.disconnect(this.#key));
+      };
     }
 
     connectedCallback(): void {
@@ -106,6 +114,13 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
     readonly #shown = () => {
       if (!document.hidden && !this.#doing) void this.refresh();
     };
+
+    /** Asks whether to disconnect, or stops asking. A key held down for too long lands on what changes nothing. */
+    #ask(doing: string): void {
+      this.#doing = doing;
+      this.#render();
+      (doing ? this.#cancel : this.#disconnect).focus();
+    }
 
     /** No `await` before `connect`: the window has to open in the click. */
     #connectNow(): Promise<void> {
@@ -160,6 +175,7 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
     }
 
     #render(): void {
+      const focused = this.#shadow.activeElement as HTMLElement | null;
       const connection = this.#connection;
       const error = this.#error;
       const name = connection?.label || this.#key;
@@ -167,26 +183,31 @@ export function defineConnectElement({ consulate, texts, tag = "consulate-connec
       const lacks = status === "connected" && connection!.apis.some((api) => api.status === "missing_scopes");
       const again = lacks || status === "needs_reauthorisation";
       const typed = connection?.credential && status !== "connected";
+      if (typed && credentialForm) {
+        if (!this.#form) this.#shadow.append((this.#form = credentialForm(consulate, connection, texts)));
+      } else this.#form = this.#form?.remove() as undefined;
       const free = connection && !this.#attempt;
+      const there = free && (again || status === "connected");
+      // Somebody else may have been faster.
+      if (!there && this.#doing === "confirm") this.#doing = "";
+      const asking = this.#doing === "confirm";
       const say = (node: HTMLElement, text?: string | false) => {
         const words = text ? text.replace("{name}", name) : "";
         // Only what is new: a live region speaks with every change.
         if (node.textContent !== words) node.textContent = words;
         node.hidden = !words;
       };
-      const focused = this.#shadow.activeElement as HTMLElement | null;
-
       this.#box.ariaLabel = name;
       say(this.#account, connection?.account?.name ?? connection?.account?.email ?? name);
-      say(this.#status, words[this.#doing || (typed ? "typed" : lacks ? "missing_scopes" : (status ?? ""))]);
+      say(this.#status, words[this.#doing || (typed && !this.#form ? "typed" : lacks ? "missing_scopes" : (status ?? ""))]);
       say(this.#alert, error && (words[error.code] ?? error.message));
       say(this.#link, this.#blocked && words["link"]);
       this.#link.href = this.#blocked?.url ?? "";
-      say(this.#connect, free && !typed && (again || status !== "connected") && words[again ? "reconnect" : "connect"]);
-      say(this.#cancel, this.#attempt && words["cancel"]);
-      say(this.#disconnect, free && (again || status === "connected") && words["disconnect"]);
+      say(this.#connect, free && !typed && !asking && (again || status !== "connected") && words[again ? "reconnect" : "connect"]);
+      say(this.#cancel, (asking || this.#attempt) && words["cancel"]);
+      say(this.#disconnect, there && words["disconnect"]);
       // A button that goes takes the focus along: hand it to the next one.
-      if (focused?.hidden) this.#shadow.querySelector<HTMLElement>("a:not([hidden]),button:not([hidden])")?.focus();
+      if (focused && (focused.hidden || !focused.isConnected)) this.#shadow.querySelector<HTMLElement>(":is(a,button):not([hidden])")?.focus();
     }
   }
 

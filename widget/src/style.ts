@@ -8,7 +8,7 @@ export const STYLE = `
   display: inline-block; max-width: 100%;
 }
 [part=box] { display: flex; flex-wrap: wrap; align-items: center; gap: .5em .8em; }
-[part=text] { display: grid; flex: 1; overflow-wrap: anywhere; }
+[part=text] { display: grid; flex: 1 9em; overflow-wrap: anywhere; }
 [part=account] { font-weight: 600; }
 [part=error] { color: var(--consulate-danger, light-dark(#a4262c, #ff9a9a)); }
 a, button {

@@ -14,7 +14,7 @@ import { buildInto } from '../build.mjs';
 import * as client from '../dist/consulate.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const BUILT = ['consulate.js', 'consulate.classic.js'];
+const BUILT = ['consulate.js', 'consulate.classic.js', 'consulate.credentials.js'];
 const read = (name) => readFile(path.join(ROOT, name), 'utf8');
 
 test('the files in dist are what the sources build, byte for byte', async (t) => {
@@ -31,6 +31,13 @@ test('the module is under 6 KB gzipped', async (t) => {
   const bytes = gzipSync(await read('dist/consulate.js'), { level: 9 }).length;
   t.diagnostic(`${bytes} bytes`);
   assert.ok(bytes < 6 * 1024, `${bytes} bytes`);
+});
+
+test('the form for typed credentials is a file of its own, and small', async () => {
+  const form = await read('dist/consulate.credentials.js');
+  assert.ok(gzipSync(form, { level: 9 }).length < 2 * 1024);
+  assert.deepEqual(Object.keys(await import('../dist/consulate.credentials.js')), ['credentialForm']);
+  assert.ok(!form.includes('import'), 'it loads nothing');
 });
 
 test('the classic script brings the same as one global', async () => {
@@ -57,7 +64,7 @@ test('the package is what it says, and needs nothing', async () => {
   const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
   const [{ files }] = JSON.parse(stdout);
   const packed = files.map((file) => file.path).filter((name) => !name.startsWith('dist/types/')).sort();
-  assert.deepEqual(packed, ['README.md', 'dist/consulate.classic.js', 'dist/consulate.js', 'package.json']);
+  assert.deepEqual(packed, ['README.md', 'dist/consulate.classic.js', 'dist/consulate.credentials.js', 'dist/consulate.js', 'package.json']);
   const manifest = JSON.parse(await read('package.json'));
   assert.equal(manifest.dependencies, undefined);
   assert.equal(manifest.sideEffects, false);

@@ -13,6 +13,7 @@ import {
   installAppspaceShim,
   type QrveyConfig,
 } from "consulate-widget";
+import { credentialForm } from "consulate-widget/credentials";
 
 const consulate: Consulate = createConsulate({ baseUrl: "https://c.example", widget: "w", getCallerJwt: async () => "a.b.c" });
 createConsulate({ baseUrl: "https://c.example", widget: "w", getCallerJwt: () => "a.b.c", getOneTimeJwt: () => "a.b.c" });
@@ -60,6 +61,14 @@ export async function connections(): Promise<void> {
   console.log(back, (await consulate.disconnect("acme")).revocation?.result);
 }
 
+export async function typed(): Promise<void> {
+  const { status, credential } = await consulate.typeCredential("acme", { api_key: "k" });
+  const names: string[] = credential?.fields.map(({ name }) => name) ?? [];
+  // @ts-expect-error: what is typed is text
+  await consulate.typeCredential("acme", { api_key: 7 });
+  console.log(status, names);
+}
+
 export async function others(): Promise<void> {
   const config: QrveyConfig = await consulate.qrveyConfig("sales", { onRenew: ({ qvToken, qv_token }) => console.log(qvToken, qv_token), params: { region: "emea" } });
   // @ts-expect-error: identity is the server's to say
@@ -84,6 +93,9 @@ export function errors(error: unknown): string | undefined {
 }
 
 installAppspaceShim(consulate);
+defineConnectElement({ consulate, credentialForm });
+// @ts-expect-error: a form is a function that draws one
+defineConnectElement({ consulate, credentialForm: "form" });
 defineConnectElement({ consulate, texts: { connect: "{name} verbinden", provider_refused: "Der Anbieter hat abgelehnt" } });
 // @ts-expect-error: a text is text
 defineConnectElement({ consulate, texts: { connect: 7 } });

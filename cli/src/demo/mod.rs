@@ -1,8 +1,9 @@
-//! The demo of `consulate dev`: an intranet page that embeds a widget, and beside it what the server did, step by step.
+//! The demo of `consulate dev`: an intranet page that embeds two widgets, and beside them what the server did, step by step.
 //!
 //! It plays the parts Consulate does not: the host application that vouches for its users (`POST /demo/caller-jwt` is
-//! what `getJWT()` is in a real host) and the widget that is written against Consulate. It calls none of Consulate's
-//! functions; its pages do, over HTTP, from another origin, like any widget. What it gets from outside is in [`Demo`].
+//! what `getJWT()` is in a real host) and the widgets that are written against Consulate with its browser client. It calls none of
+//! Consulate's functions; its pages do, over HTTP, from another site, like any widget. Host page and widgets have a port each, and
+//! a host name that is not the API's. What it gets from outside is in [`Demo`].
 
 mod pages;
 mod steps;
@@ -31,9 +32,11 @@ pub type Mint = Arc<dyn Fn(&str) -> Result<(String, String), String> + Send + Sy
 /// What the demo is made of.
 #[derive(Clone)]
 pub struct Demo {
-    /// Where Consulate and the host page are: `http://127.0.0.1:PORT`.
+    /// Where Consulate is: `http://127.0.0.1:PORT`.
     pub base_url: String,
-    /// The widget's own origin on the same port: `http://localhost:PORT`.
+    /// The host page's origin: `http://localhost:PORT`, a port of its own.
+    pub host_origin: String,
+    /// The widgets' origin: `http://localhost:PORT`, a third port.
     pub widget_origin: String,
     /// The Qrvey instance: `http://127.0.0.1:PORT`, a port of its own.
     pub qrvey: String,
@@ -43,61 +46,67 @@ pub struct Demo {
     pub steps: Arc<Steps>,
 }
 
-impl Demo {
-    fn is_base(&self, host: &str) -> bool {
-        self.base_url.strip_prefix("http://") == Some(host)
-    }
-
-    fn is_widget(&self, host: &str) -> bool {
-        self.widget_origin.strip_prefix("http://") == Some(host)
-    }
+/// The demo's routers, one for each origin.
+#[derive(Clone, Debug)]
+pub struct Routers {
+    /// Beside the functions' own: leads who opens Consulate's bare address to the host page.
+    pub at_base: Router,
+    /// The host page.
+    pub host: Router,
+    /// The widgets.
+    pub widgets: Router,
 }
 
-/// The demo's routes. Merge them with the functions' routers: each path is the demo's own.
-pub fn router(demo: Demo) -> Router {
-    let at_base = Router::new()
+/// The demo's routes.
+pub fn routers(demo: Demo) -> Routers {
+    let host = Router::new()
         .route("/", get(host_page))
         .route("/demo/caller-jwt", post(caller_jwt))
         .route("/demo/steps", get(read_steps))
-        .route_layer(from_fn_with_state(demo.clone(), only_at_base));
-    let at_widget = Router::new()
+        .route("/demo/assets/{file}", get(asset))
+        .layer(from_fn_with_state(demo.clone(), only_as_host));
+    let widgets = Router::new()
         .route("/demo/widget", get(widget_page))
         .route("/demo/widget/connected", get(connected_page))
         .route("/demo/dashboard", get(dashboard_page))
-        .route_layer(from_fn_with_state(demo.clone(), only_at_widget));
-    let at_both = Router::new()
         .route("/demo/assets/{file}", get(asset))
-        .route_layer(from_fn_with_state(demo.clone(), only_at_either));
-    at_base.merge(at_widget).merge(at_both).with_state(demo)
+        .layer(from_fn_with_state(demo.clone(), only_as_widgets));
+    let at_base = Router::new().route("/", get(to_host_page));
+    Routers {
+        at_base: at_base.with_state(demo.clone()),
+        host: host.with_state(demo.clone()),
+        widgets: widgets.with_state(demo),
+    }
 }
 
 /// The host page, what mints caller JWTs and what shows the log answer under the host page's name only: a name that
 /// merely resolves to this machine (DNS rebinding) gets nothing.
-async fn only_at_base(State(demo): State<Demo>, request: Request, next: Next) -> Response {
+async fn only_as_host(State(demo): State<Demo>, request: Request, next: Next) -> Response {
     let host = host_of(request.headers());
-    if demo.is_base(host) {
+    if is_at(&demo.host_origin, host) {
         return finish(next.run(request).await);
     }
-    // Somebody typed localhost: the demo needs the other name, so that the widget is a foreign origin.
-    if demo.is_widget(host) && request.method() == Method::GET && request.uri().path() == "/" {
-        return finish(Redirect::to(&format!("{}/", demo.base_url)).into_response());
+    // Somebody typed the number: as a foreign site to the API, the page needs the name.
+    let number = demo.host_origin.replace("//localhost:", "//127.0.0.1:");
+    if is_at(&number, host) && request.method() == Method::GET && request.uri().path() == "/" {
+        return finish(to_host_page(State(demo)).await);
     }
     finish(misdirected())
 }
 
-async fn only_at_widget(State(demo): State<Demo>, request: Request, next: Next) -> Response {
-    if demo.is_widget(host_of(request.headers())) {
+async fn only_as_widgets(State(demo): State<Demo>, request: Request, next: Next) -> Response {
+    if is_at(&demo.widget_origin, host_of(request.headers())) {
         return finish(next.run(request).await);
     }
     finish(misdirected())
 }
 
-async fn only_at_either(State(demo): State<Demo>, request: Request, next: Next) -> Response {
-    let host = host_of(request.headers());
-    if demo.is_base(host) || demo.is_widget(host) {
-        return finish(next.run(request).await);
-    }
-    finish(misdirected())
+async fn to_host_page(State(demo): State<Demo>) -> Response {
+    Redirect::to(&format!("{}/", demo.host_origin)).into_response()
+}
+
+fn is_at(origin: &str, host: &str) -> bool {
+    origin.strip_prefix("http://") == Some(host)
 }
 
 fn host_of(headers: &HeaderMap) -> &str {
@@ -142,8 +151,8 @@ async fn connected_page(State(demo): State<Demo>) -> Response {
     Page::Connected.response(&demo)
 }
 
-async fn asset(Path(file): Path<String>) -> Response {
-    pages::asset(&file)
+async fn asset(State(demo): State<Demo>, Path(file): Path<String>) -> Response {
+    pages::asset(&demo, &file)
 }
 
 /// Who is signed in to the intranet. A real host knows from its own session; the demo is told by a switch.
@@ -166,7 +175,7 @@ async fn caller_jwt(
     headers: HeaderMap,
     sign_in: Result<Json<SignIn>, JsonRejection>,
 ) -> Response {
-    if text(&headers, ORIGIN.as_str()) != Some(demo.base_url.as_str())
+    if text(&headers, ORIGIN.as_str()) != Some(demo.host_origin.as_str())
         || !same_origin_if_told(&headers)
     {
         return refusal(
@@ -205,7 +214,7 @@ async fn read_steps(
     headers: HeaderMap,
     Query(query): Query<After>,
 ) -> Response {
-    let foreign = text(&headers, ORIGIN.as_str()).is_some_and(|origin| origin != demo.base_url);
+    let foreign = text(&headers, ORIGIN.as_str()).is_some_and(|origin| origin != demo.host_origin);
     if foreign || !same_origin_if_told(&headers) {
         return refusal(
             StatusCode::FORBIDDEN,

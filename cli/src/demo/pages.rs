@@ -1,7 +1,7 @@
 //! PURE. The demo's pages, styles and scripts, compiled in, and the headers each is served with.
 //!
-//! Two origins share one port: the host page on `http://127.0.0.1:PORT` and the widget on `http://localhost:PORT`. To
-//! a browser they are as foreign to each other as an intranet and an embedded widget, so every CORS, cookie and
+//! Three origins: Consulate on `http://127.0.0.1:PORT`, host page and widgets on `http://localhost` with a port each. To a
+//! browser the pages and Consulate are two sites, as an intranet and a cloud service are, so every CORS, cookie and
 //! postMessage rule is the real one. Touches no file at run time, no network.
 
 use axum::response::{IntoResponse, Response};
@@ -40,20 +40,18 @@ impl Page {
         }
     }
 
-    /// No inline script or style anywhere, nothing from another server; only the dashboard's script is Qrvey's.
+    /// No inline script or style anywhere, nothing from another server but the browser client, which is Consulate's, and the
+    /// dashboard's launcher, which is Qrvey's.
     fn policy(self, demo: &Demo) -> String {
-        let (base, widget) = (&demo.base_url, &demo.widget_origin);
-        let (connect, frame, ancestors) = match self {
-            Self::Host => ("'self'", widget.as_str(), "'none'"),
-            Self::Widget | Self::Dashboard => (base.as_str(), "'none'", base.as_str()),
-            Self::Connected => (base.as_str(), "'none'", "'none'"),
-        };
-        let theirs = match self {
-            Self::Dashboard => format!(" {}", demo.qrvey),
-            Self::Host | Self::Widget | Self::Connected => String::new(),
+        let (base, host, widget) = (&demo.base_url, &demo.host_origin, &demo.widget_origin);
+        let (theirs, frame, ancestors) = match self {
+            Self::Host => (String::new(), widget.as_str(), "'none'"),
+            Self::Widget => (format!(" {base}"), "'none'", host.as_str()),
+            Self::Dashboard => (format!(" {base} {}", demo.qrvey), "'none'", host.as_str()),
+            Self::Connected => (format!(" {base}"), "'none'", "'none'"),
         };
         format!(
-            "default-src 'none'; script-src 'self'{theirs}; style-src 'self'; img-src 'self'; connect-src {connect}{theirs}; \
+            "default-src 'none'; script-src 'self'{theirs}; style-src 'self'; img-src 'self'; connect-src 'self'{theirs}; \
              frame-src {frame}; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
         )
     }
@@ -63,23 +61,26 @@ impl Page {
         let Ok(policy) = HeaderValue::try_from(self.policy(demo)) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
-        let html = self
-            .html()
-            .replace("{{BASE_URL}}", &demo.base_url)
-            .replace("{{WIDGET_ORIGIN}}", &demo.widget_origin)
-            .replace("{{QRVEY}}", &demo.qrvey);
+        let html = filled(demo, self.html());
         let policy = [(CONTENT_SECURITY_POLICY, policy)];
         ([(CONTENT_TYPE, HTML)], policy, html).into_response()
     }
 }
 
+/// `text` with this process's addresses in it.
+fn filled(demo: &Demo, text: &str) -> String {
+    text.replace("{{BASE_URL}}", &demo.base_url)
+        .replace("{{HOST_ORIGIN}}", &demo.host_origin)
+        .replace("{{WIDGET_ORIGIN}}", &demo.widget_origin)
+        .replace("{{QRVEY}}", &demo.qrvey)
+}
+
 /// The style, script or icon `name`, or 404.
-pub(super) fn asset(name: &str) -> Response {
+pub(super) fn asset(demo: &Demo, name: &str) -> Response {
     let (content_type, content) = match name {
         "base.css" => (CSS, include_str!("assets/base.css")),
+        "client.js" => (SCRIPT, include_str!("assets/client.js")),
         "connected.js" => (SCRIPT, include_str!("assets/connected.js")),
-        "connecting.js" => (SCRIPT, include_str!("assets/connecting.js")),
-        "consulate.js" => (SCRIPT, include_str!("assets/consulate.js")),
         "dashboard.js" => (SCRIPT, include_str!("assets/dashboard.js")),
         "elements.js" => (SCRIPT, include_str!("assets/elements.js")),
         "host-link.js" => (SCRIPT, include_str!("assets/host-link.js")),
@@ -94,7 +95,7 @@ pub(super) fn asset(name: &str) -> Response {
         "widget.js" => (SCRIPT, include_str!("assets/widget.js")),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    ([(CONTENT_TYPE, content_type)], content).into_response()
+    ([(CONTENT_TYPE, content_type)], filled(demo, content)).into_response()
 }
 
 /// What every answer of the demo carries. Nothing is stored: a rebuilt demo is seen at the next reload, and a caller
@@ -138,6 +139,17 @@ mod tests {
 
     use super::*;
 
+    fn demo() -> Demo {
+        Demo {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            host_origin: "http://localhost:2".to_owned(),
+            widget_origin: "http://localhost:3".to_owned(),
+            qrvey: "http://127.0.0.1:4".to_owned(),
+            mint: std::sync::Arc::new(|_| Err(String::new())),
+            steps: std::sync::Arc::new(crate::demo::Steps::new(1)),
+        }
+    }
+
     #[test]
     fn the_bundle_is_json_with_real_addresses_and_no_client_secret() {
         let files = bundle(
@@ -165,18 +177,18 @@ mod tests {
             Page::Connected.html(),
             Page::Dashboard.html(),
             include_str!("assets/connected.js"),
-            include_str!("assets/connecting.js"),
             include_str!("assets/dashboard.js"),
             include_str!("assets/host.js"),
             include_str!("assets/timeline.js"),
             include_str!("assets/widget.js"),
+            include_str!("assets/client.js"),
         ];
         for source in sources {
             let absolute = source.split("\"/demo/assets/").skip(1);
             let imported = source.split("from \"./").skip(1);
             for rest in absolute.chain(imported) {
                 let name = rest.split('"').next().unwrap();
-                assert_eq!(asset(name).status(), StatusCode::OK, "{name}");
+                assert_eq!(asset(&demo(), name).status(), StatusCode::OK, "{name}");
             }
         }
     }

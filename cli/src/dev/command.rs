@@ -29,6 +29,9 @@ pub async fn run(arguments: &DevArguments) -> anyhow::Result<()> {
         running.data_dir.display()
     ));
     output::ready(&running.base_url);
+    if let Some(address) = running.demo_address() {
+        output::demo(address);
+    }
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -4,16 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use consulate_core::clock::Clock;
 use consulate_core::random;
 use consulate_core::secret::SecretText;
 use consulate_fakes::provider::{Client, ClientAuthentication, Provider, Settings};
 use consulate_fakes::qrvey::{self, Qrvey};
 use consulate_fakes::secrets_manager::SecretsManager;
-use consulate_fakes::serve::Served;
+use consulate_fakes::serve::{Served, serve_on};
+use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, VARY};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::imports::{done, import_agreed, make_host_secret};
+use super::port;
 use crate::demo::{self, Demo, Mint, Steps};
 use crate::operator::arguments::TokenArguments;
 use crate::operator::caller_jwt;
@@ -34,6 +40,8 @@ pub(super) struct Ground<'g> {
     pub secrets: &'g SecretsManager,
     pub base_url: &'g str,
     pub port: u16,
+    /// Whether the port was left to chance.
+    pub by_chance: bool,
     pub state_file: &'g Path,
     pub clock: &'g Clock,
     pub steps: &'g Arc<Steps>,
@@ -66,10 +74,26 @@ impl Dashboards {
     }
 }
 
-/// The demo's provider and routes. Imports the demo bundle: its addresses hold the port, which may have changed.
-pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Router)> {
+/// The demo, set up and serving.
+pub(super) struct Parts {
+    pub provider: Provider,
+    /// For the public port: the provider, and the way from its bare address to the host page.
+    pub routes: Router,
+    /// Where the host page is.
+    pub address: String,
+    /// Host page and widgets.
+    pub served: Vec<Served>,
+}
+
+/// The demo's provider and pages, the pages on two ports of their own. Imports the demo bundle: its addresses hold ports, which may
+/// have changed.
+pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<Parts> {
     let provider_url = format!("{}/demo/provider", ground.base_url);
-    let widget_origin = format!("http://localhost:{}", ground.port);
+    let beside = |step| port::listen_beside(ground.port, step, ground.by_chance);
+    let (host_port, at_host) = beside(1).await?;
+    let (widget_port, at_widgets) = beside(2).await?;
+    let host_origin = format!("http://localhost:{host_port}");
+    let widget_origin = format!("http://localhost:{widget_port}");
     let folder = tempfile::tempdir()?;
     for (path, text) in demo::bundle(
         &provider_url,
@@ -100,17 +124,47 @@ pub(super) async fn set_up(ground: Ground<'_>) -> anyhow::Result<(Provider, Rout
         clock: Arc::new(move || clock.now().millis()),
         ..Settings::new(provider_url)
     })?;
-    let pages = demo::router(Demo {
+    let callers = HeaderValue::try_from(&widget_origin)?;
+    let routers = demo::routers(Demo {
         base_url: ground.base_url.to_owned(),
+        host_origin: host_origin.clone(),
         widget_origin,
         qrvey: ground.dashboards.served.url(),
         mint: mint(ground.secrets.clone(), ground.clock.clone()),
         steps: ground.steps.clone(),
     });
-    let routes = Router::new()
-        .nest("/demo/provider", provider.router())
-        .merge(pages);
-    Ok((provider, routes))
+    let acme = provider.router().layer(from_fn(move |request, next| {
+        open_to_widgets(callers.clone(), request, next)
+    }));
+    let host = at_host.into_iter().map(|at| (at, routers.host.clone()));
+    let widgets = at_widgets.into_iter();
+    let widgets = widgets.map(|at| (at, routers.widgets.clone()));
+    let served = host.chain(widgets).map(|(at, router)| serve_on(at, router));
+    Ok(Parts {
+        provider,
+        routes: routers.at_base.nest("/demo/provider", acme),
+        address: format!("{host_origin}/"),
+        served: served.collect::<anyhow::Result<_>>()?,
+    })
+}
+
+/// Acme Cloud lets the widgets' pages call its API themselves, as a provider does where browser delivery is to be of any use.
+async fn open_to_widgets(callers: HeaderValue, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
+    let mut response = match *request.method() {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, callers);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization"),
+    );
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    response
 }
 
 /// The client secret that Acme Cloud and Consulate share: random, kept, and bound to this run's addresses.

@@ -143,6 +143,8 @@ pub struct Running {
     /// The demo's provider, where there is a demo.
     pub provider: Option<Provider>,
     dashboards: Option<Dashboards>,
+    /// Where the demo's host page is, and its servers.
+    demo: Option<(String, Vec<Served>)>,
     /// The simulated providers, where there are any.
     pub simulation: Option<Simulation>,
     /// The log, as the demo page reads it.
@@ -243,23 +245,25 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     )?;
 
     let mut notes: Vec<String> = listening.note.into_iter().collect();
-    let (provider, demo) = if let Some(dashboards) = &dashboards {
+    let (provider, routes, demo) = if let Some(dashboards) = &dashboards {
         let ground = demo_parts::Ground {
             target: &target,
             secrets: &simulators.secrets,
             base_url: &dev_file.base_url,
             port: listening.port,
+            by_chance: options.port == Some(0),
             state_file: &folder.file("demo-provider.json"),
             clock: &options.clock,
             steps: &steps,
             dashboards,
         };
-        let (provider, routes) = demo_parts::set_up(ground)
+        let demo = demo_parts::set_up(ground)
             .await
             .context("the demo cannot be set up")?;
-        (Some(provider), routes)
+        let pages = Some((demo.address, demo.served));
+        (Some(demo.provider), demo.routes, pages)
     } else {
-        (None, Router::new())
+        (None, Router::new(), None)
     };
     if let Some(simulation) = &mut simulation {
         notes.extend(simulation.make_passports(&target).await?);
@@ -284,7 +288,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         qrvey_token: consulate_qrvey_token::router(consulate_qrvey_token::State::new(&foundation)),
         settings: consulate_settings::router(consulate_settings::State::new(&foundation)),
     };
-    let router = gateway::router(functions, demo);
+    let router = gateway::router(functions, routes);
     let serve = |listener| serve_on(listener, router.clone());
     let public = listening
         .listeners
@@ -314,6 +318,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         event_bus: simulators.event_bus,
         provider,
         dashboards,
+        demo,
         simulation,
         steps,
         foundation,
@@ -340,11 +345,18 @@ impl Running {
         self.dashboards.as_ref().map(|dashboards| &dashboards.qrvey)
     }
 
+    /// Where the demo's host page is, where there is a demo: `http://localhost:PORT/`.
+    pub fn demo_address(&self) -> Option<&str> {
+        self.demo.as_ref().map(|(address, _)| address.as_str())
+    }
+
     /// Stops: requests under way may finish for two seconds. The data folder is free afterwards.
     pub async fn stop(self) -> anyhow::Result<()> {
         drop(self.sweeping);
         let finish = async {
-            futures_util::future::join_all(self.public.into_iter().map(Served::stop)).await;
+            let pages = self.demo.into_iter().flat_map(|(_, pages)| pages);
+            let public = self.public.into_iter().chain(pages);
+            futures_util::future::join_all(public.map(Served::stop)).await;
             // Only then: requests under way need these.
             futures_util::future::join_all(self.simulated.map(Served::stop)).await;
             if let Some(simulation) = self.simulation {

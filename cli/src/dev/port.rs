@@ -16,10 +16,28 @@ const TRIES: usize = 8;
 pub(super) struct Listening {
     /// The port.
     pub port: u16,
-    /// On 127.0.0.1, and on ::1 where there is one: `localhost`, the widget's origin in the demo, means either.
+    /// On 127.0.0.1, and on ::1 where there is one: `localhost` means either.
     pub listeners: Vec<TcpListener>,
     /// What the person who started this should know.
     pub note: Option<String>,
+}
+
+/// Another port for what belongs beside `main`: the one that is `step` above it, else a free one. Where the main port was left
+/// to chance, so is this.
+///
+/// # Errors
+/// There is no free port.
+pub(super) async fn listen_beside(
+    main: u16,
+    step: u16,
+    by_chance: bool,
+) -> anyhow::Result<(u16, Vec<TcpListener>)> {
+    if let (false, Some(port)) = (by_chance, main.checked_add(step))
+        && let Ok(bound) = bind(port).await
+    {
+        return Ok(bound);
+    }
+    bind_free().await.context("no free port")
 }
 
 /// Listens on `wanted`, else on the port of the `former` run, else on 8700; where that is taken and nobody asked for it,
@@ -95,6 +113,15 @@ mod tests {
             error.to_string().contains(&taken.port.to_string()),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_port_beside_gives_way_to_whoever_has_it() {
+        let main = listen(None, Some(0)).await.unwrap().port;
+        let (near, _kept) = listen_beside(main, 1, false).await.unwrap();
+        let (other, _) = listen_beside(main, 1, false).await.unwrap();
+        assert_ne!(near, other);
+        assert_ne!(main, other);
     }
 
     #[tokio::test]

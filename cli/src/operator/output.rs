@@ -36,9 +36,16 @@ pub fn failure(error: &anyhow::Error, as_json: bool) -> u8 {
     1
 }
 
-/// Says that the server of `consulate dev` answers: the one line it prints on standard output.
+/// Says that the server of `consulate dev` answers: the first line it prints on standard output.
 pub fn ready(base_url: &str) {
     println!("ready {base_url}");
+}
+
+/// Says where the demo of `consulate dev` is: the second and last line on standard output. Whoever needs the first one only may have
+/// stopped reading.
+pub fn demo(address: &str) {
+    use std::io::Write as _;
+    let _nobody_reads = writeln!(std::io::stdout(), "demo {address}");
 }
 
 /// A remark for people, on standard error.

@@ -160,6 +160,12 @@ async fn the_demo_is_set_up_and_survives_another_port() {
         &[],
     )
     .await;
+    assert_eq!(page.status, 303, "{}", page.body);
+    let address = running.demo_address().unwrap().to_owned();
+    assert!(address.starts_with("http://localhost:"), "{address}");
+    let host = address.trim_start_matches("http://").trim_end_matches('/');
+    let number = address.replace("localhost", "127.0.0.1");
+    let page = get(number.trim_end_matches('/'), host, "/", &[]).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let metadata = "/demo/provider/.well-known/oauth-authorization-server";
     assert_eq!(

@@ -19,6 +19,7 @@ use url::Url;
 use crate::authorize::FLOW_COOKIE;
 use crate::complete::COMPLETION;
 use crate::outcome::{Failure, Outcome, Said, leave, refused};
+use crate::texts::Language;
 use crate::{State, cookies, logged};
 
 /// The handler.
@@ -29,19 +30,23 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let passport = passport.map(|Path(passport)| passport).unwrap_or_default();
+    let language = Language::of(&headers);
     let Some(query) = Query::parse(uri.query().unwrap_or_default()) else {
-        return refused(&state.base_url, Failure::CallbackMalformed);
+        return refused(&state.base_url, Failure::CallbackMalformed, language);
     };
     let now = state.clock.now();
     let flow = match state.flows.take_state(&query.state, now).await {
         Ok(Some(flow)) => flow,
-        Ok(None) => return refused(&state.base_url, Failure::StateSpent),
-        Err(_) => return refused(&state.base_url, Failure::Unavailable),
+        Ok(None) => return refused(&state.base_url, Failure::StateSpent, language),
+        Err(_) => return refused(&state.base_url, Failure::Unavailable, language),
     };
     let fields = flow.ask.fields();
     if flow.ask.key.passport != passport {
         forget(&state, &flow).await;
-        return logged(refused(&state.base_url, Failure::WrongPassport), fields);
+        return logged(
+            refused(&state.base_url, Failure::WrongPassport, language),
+            fields,
+        );
     }
     let name = cookies::flow_cookie(&flow.id);
     let tie = match flow.ask.mode {
@@ -53,7 +58,7 @@ pub(crate) async fn callback(
     if tie.as_ref() != Some(&flow.cookie) {
         forget(&state, &flow).await;
         return logged(
-            refused(&state.base_url, Failure::CookieMissing),
+            refused(&state.base_url, Failure::CookieMissing, language),
             fetch_metadata(&headers, fields),
         );
     }

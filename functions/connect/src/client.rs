@@ -1,4 +1,6 @@
-//! Files that anybody may have: the OpenAPI document, `GET /v1/openapi.json`, and the browser client: `GET /v1/consulate.js`, an ES module, and `GET /v1/consulate.classic.js`, a script that brings a global.
+//! Files that anybody may have. The OpenAPI document: `GET /v1/openapi.json`. The browser client: `GET /v1/consulate.js`, an ES
+//! module; `GET /v1/consulate.classic.js`, a script that brings a global; `GET /v1/consulate.credentials.js`, a module with the form
+//! for typed credentials.
 //!
 //! Built from `widget/src` and checked in, so that no build of ours needs node. The same public bytes for everybody, and no cookie or
 //! caller is looked at: so any page may load them, also one that asks for `integrity` or is cross-origin isolated. Nothing else here
@@ -13,6 +15,7 @@ use http::{StatusCode, Uri};
 const MODULE: &str = include_str!("../../../widget/dist/consulate.js");
 const CONTRACT: &str = include_str!("../../../openapi.json");
 const CLASSIC: &str = include_str!("../../../widget/dist/consulate.classic.js");
+const CREDENTIALS: &str = include_str!("../../../widget/dist/consulate.credentials.js");
 
 /// Whoever names the version they mean gets no other.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
@@ -33,6 +36,11 @@ pub(crate) async fn classic(uri: Uri, headers: HeaderMap) -> Response {
 pub(crate) async fn contract() -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, json)], CONTRACT).into_response()
+}
+
+/// `GET /v1/consulate.credentials.js`.
+pub(crate) async fn credentials(uri: Uri, headers: HeaderMap) -> Response {
+    answer(CREDENTIALS, &uri, &headers)
 }
 
 fn answer(script: &'static str, uri: &Uri, headers: &HeaderMap) -> Response {

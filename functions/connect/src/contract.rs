@@ -65,6 +65,11 @@ fn open_to_anybody() -> Vec<Described> {
             "clientScript",
             "The browser client, a classic script.",
         ),
+        script(
+            "/v1/consulate.credentials.js",
+            "clientCredentialsModule",
+            "The browser client's form for typed credentials, a module.",
+        ),
     ]
 }
 

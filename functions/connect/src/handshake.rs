@@ -23,6 +23,7 @@ use crate::authorize::{authorize_origin, prepare};
 use crate::cookies::{self, SameSite};
 use crate::pages::{Page, Refusal, escape, fill};
 use crate::target::asked_by;
+use crate::texts::{Language, Text};
 use crate::{State, assets, logged, texts};
 
 const SPENT: Refusal = Refusal::new(Code::TicketSpent, texts::TICKET_SPENT);
@@ -33,14 +34,16 @@ const NOT_SET_UP: Refusal = Refusal::new(Code::Unavailable, texts::NOT_SET_UP);
 pub(crate) async fn open(
     extract::State(state): extract::State<State>,
     Path(ticket): Path<String>,
+    headers: HeaderMap,
 ) -> Response {
-    match opened(&state, &ticket).await {
+    let language = Language::of(&headers);
+    match opened(&state, &ticket, language).await {
         Ok(response) => response,
-        Err(refusal) => refusal.into_answer(&state.base_url),
+        Err(refusal) => refusal.into_answer(&state.base_url, language),
     }
 }
 
-async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
+async fn opened(state: &State, ticket: &str, language: Language) -> Result<Response, Refusal> {
     let now = state.clock.now();
     let ask = state.flows.read_ticket(ticket, now).await?.ok_or(SPENT)?;
     let fields = ask.fields();
@@ -48,7 +51,7 @@ async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
         // No ticket is ever made for it: the console's flows begin by invoke.
         Mode::Console => Err(SPENT),
         Mode::Popup => Ok(logged(
-            page(state, ticket, &ask).await?,
+            page(state, ticket, &ask, language).await?,
             fields.with("outcome", "handshake"),
         )),
         Mode::Redirect => {
@@ -62,7 +65,12 @@ async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
     }
 }
 
-async fn page(state: &State, ticket: &str, ask: &Ask) -> Result<Response, Refusal> {
+async fn page(
+    state: &State,
+    ticket: &str,
+    ask: &Ask,
+    language: Language,
+) -> Result<Response, Refusal> {
     let widget = state
         .definitions
         .widget(&ask.widget)
@@ -75,9 +83,12 @@ async fn page(state: &State, ticket: &str, ask: &Ask) -> Result<Response, Refusa
         .ok_or(NOT_SET_UP)?;
     let cookie = random::secret_text()?;
     let address = format!("{}/v1/connect/{ticket}", state.base_url);
-    let title = texts::CONNECT.replace("{passport}", &passport.name);
+    let title = texts::CONNECT
+        .in_language(language)
+        .replace("{passport}", &passport.name);
     let origins = serde_json::to_string(&widget.origins).map_err(|_| NOT_SET_UP)?;
     let page = Page {
+        language,
         status: StatusCode::OK,
         title: &title,
         script: Some(&assets::HANDSHAKE),
@@ -89,6 +100,7 @@ async fn page(state: &State, ticket: &str, ask: &Ask) -> Result<Response, Refusa
             &passport,
             &address,
             &form_token(&cookie, ticket),
+            language,
         ),
     };
     let mut response = page.into_answer(&state.base_url);
@@ -115,7 +127,9 @@ fn form(
     passport: &Passport,
     address: &str,
     form_token: &str,
+    language: Language,
 ) -> String {
+    let say = |text: Text| escape(text.in_language(language));
     let name = if widget.name.is_empty() {
         &widget.id
     } else {
@@ -134,15 +148,18 @@ fn form(
          <p><button type=\"submit\" disabled>{proceed}</button></p></form>\n\
          <p id=\"waiting\" role=\"status\">{waiting}</p>\n<p id=\"alone\" role=\"alert\" hidden>{alone}</p>\n\
          <noscript><p>{needs_script}</p></noscript>",
-        heading = fill(texts::CONNECT, &[("passport", &passport.name)]),
-        asked_by = fill(texts::ASKED_BY, &asked_by),
-        only_if_you = escape(texts::ONLY_IF_YOU),
+        heading = fill(
+            texts::CONNECT.in_language(language),
+            &[("passport", &passport.name)]
+        ),
+        asked_by = fill(texts::ASKED_BY.in_language(language), &asked_by),
+        only_if_you = say(texts::ONLY_IF_YOU),
         address = escape(address),
         form_token = escape(form_token),
-        proceed = escape(texts::CONTINUE),
-        waiting = escape(texts::WAITING),
-        alone = escape(texts::ALONE),
-        needs_script = escape(texts::NEEDS_SCRIPT),
+        proceed = say(texts::CONTINUE),
+        waiting = say(texts::WAITING),
+        alone = say(texts::ALONE),
+        needs_script = say(texts::NEEDS_SCRIPT),
     )
 }
 
@@ -163,7 +180,7 @@ pub(crate) async fn confirm(
 ) -> Response {
     match confirmed(&state, &ticket, &headers, body).await {
         Ok(response) => response,
-        Err(refusal) => refusal.into_answer(&state.base_url),
+        Err(refusal) => refusal.into_answer(&state.base_url, Language::of(&headers)),
     }
 }
 

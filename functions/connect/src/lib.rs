@@ -103,6 +103,7 @@ pub fn routes() -> Routes<State> {
         .get("/v1/openapi.json", client::contract)
         .get("/v1/consulate.js", client::module)
         .get("/v1/consulate.classic.js", client::classic)
+        .get("/v1/consulate.credentials.js", client::credentials)
         .get("/v1/widgets/{widget}/connections", status::list)
         .get(CONNECTION, status::one)
         .put(CONNECTION, typed::put)

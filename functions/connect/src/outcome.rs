@@ -14,6 +14,7 @@ use http::{StatusCode, Uri};
 
 use crate::cookies::{self, SAID, SameSite};
 use crate::pages::{Page, escape};
+use crate::texts::{Language, Text};
 use crate::{State, assets, logged, texts};
 
 /// The provider's words live this long.
@@ -75,7 +76,7 @@ impl Failure {
         Self::ALL.into_iter().find(|failure| failure.code() == code)
     }
 
-    fn text(self) -> &'static str {
+    fn text(self) -> Text {
         match self {
             Self::AccessDenied => texts::ACCESS_DENIED,
             Self::ProviderRefused => texts::PROVIDER_REFUSED,
@@ -224,18 +225,15 @@ fn clean(base_url: &str, ask: &Ask, outcome: &Outcome) -> String {
 }
 
 /// A callback that is not provably of this browser's own flow: nothing is told to anybody, and the address is cleaned.
-pub(crate) fn refused(base_url: &str, failure: Failure) -> Response {
-    let main = format!(
-        "<h1>{}</h1>\n<p>{}</p>",
-        escape(texts::NOT_CONNECTED),
-        escape(failure.text())
-    );
+pub(crate) fn refused(base_url: &str, failure: Failure, language: Language) -> Response {
+    let main = main(texts::NOT_CONNECTED, Some(failure.text()), None, language);
     let page = Page {
+        language,
         status: match failure {
             Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         },
-        title: texts::NOT_CONNECTED,
+        title: texts::NOT_CONNECTED.in_language(language),
         script: Some(&assets::RESULT),
         data: &[("clean", "")],
         form_action: "'none'",
@@ -275,17 +273,19 @@ pub(crate) async fn result_page(
         .unwrap_or_else(|| "[]".into());
     let failure = query("code").and_then(|code| Failure::parse(&code));
     let (title, text, status, code) = match (query("status").as_deref(), failure) {
-        (Some("connected"), _) => (texts::CONNECTED, "", "connected", ""),
+        (Some("connected"), _) => (texts::CONNECTED, None, "connected", ""),
         (Some("failed"), Some(failure)) => (
             texts::NOT_CONNECTED,
-            failure.text(),
+            Some(failure.text()),
             "failed",
             failure.code(),
         ),
-        _ => (texts::NOTHING_HERE, "", "", ""),
+        _ => (texts::NOTHING_HERE, None, "", ""),
     };
     let said = Said::from_cookie(&headers);
-    let main = main(title, text, said.as_ref().filter(|_| status == "failed"));
+    let language = Language::of(&headers);
+    let told = said.as_ref().filter(|_| status == "failed");
+    let main = main(title, text, told, language);
     let mut data = vec![("origins", origins.as_str())];
     data.extend(
         [("status", status), ("code", code)]
@@ -294,8 +294,9 @@ pub(crate) async fn result_page(
     );
     data.extend(auth_key.as_deref().map(|key| ("auth-key", key)));
     let page = Page {
+        language,
         status: StatusCode::OK,
-        title,
+        title: title.in_language(language),
         script: Some(&assets::RESULT),
         data: &data,
         form_action: "'none'",
@@ -310,24 +311,25 @@ pub(crate) async fn result_page(
     response
 }
 
-fn main(title: &str, text: &str, said: Option<&Said>) -> String {
-    let mut main = format!("<h1>{}</h1>\n", escape(title));
-    if !text.is_empty() {
-        main.push_str(&format!("<p>{}</p>\n", escape(text)));
+fn main(title: Text, text: Option<Text>, said: Option<&Said>, language: Language) -> String {
+    let say = |text: Text| escape(text.in_language(language));
+    let mut main = format!("<h1>{}</h1>\n", say(title));
+    if let Some(text) = text {
+        main.push_str(&format!("<p>{}</p>\n", say(text)));
     }
     if let Some(Said { error, description }) = said {
         let joint = if description.is_empty() { "" } else { ": " };
         let said = format!("{error}{joint}{description}");
         main.push_str(&format!(
             "<p>{}</p>\n<blockquote>{}</blockquote>\n",
-            escape(texts::PROVIDER_SAID),
+            say(texts::PROVIDER_SAID),
             escape(&said)
         ));
     }
     main.push_str(&format!(
         "<p>{}</p>\n<button type=\"button\" hidden>{}</button>",
-        escape(texts::CLOSE_WINDOW),
-        escape(texts::CLOSE)
+        say(texts::CLOSE_WINDOW),
+        say(texts::CLOSE)
     ));
     main
 }

@@ -13,10 +13,11 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 
 use crate::assets::{Asset, STYLE};
-use crate::texts;
+use crate::texts::{self, Language, Text};
 
 /// One page.
 pub(crate) struct Page<'a> {
+    pub(crate) language: Language,
     pub(crate) status: StatusCode,
     /// Window title, plain text.
     pub(crate) title: &'a str,
@@ -47,7 +48,7 @@ impl Page<'_> {
             "<!doctype html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
              <link rel=\"stylesheet\" href=\"{style}\">{script}</head>\n<body{data}><main>\n{main}\n</main></body></html>\n",
-            language = texts::LANGUAGE,
+            language = self.language.tag(),
             title = escape(self.title),
             style = escape(&STYLE.address(base_url)),
             main = self.main,
@@ -62,6 +63,7 @@ impl Page<'_> {
         for (name, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::X_FRAME_OPTIONS, "DENY"),
+            (header::VARY, "Accept-Language"),
             (HeaderName::from_static("x-robots-tag"), "noindex"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
@@ -77,18 +79,18 @@ impl Page<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     code: Code,
-    why: &'static str,
+    why: Text,
 }
 
 impl Refusal {
     /// `why` is one of the texts.
-    pub(crate) const fn new(code: Code, why: &'static str) -> Self {
+    pub(crate) const fn new(code: Code, why: Text) -> Self {
         Self { code, why }
     }
 
-    /// What a person is told.
+    /// What a person is told, in English: the console, which asks, speaks nothing else.
     pub(crate) fn why(self) -> &'static str {
-        self.why
+        self.why.in_language(Language::English)
     }
 
     /// Its code.
@@ -97,15 +99,14 @@ impl Refusal {
     }
 
     /// The answer.
-    pub(crate) fn into_answer(self, base_url: &str) -> Response {
-        let main = format!(
-            "<h1>{}</h1><p>{}</p>",
-            escape(texts::NOT_POSSIBLE),
-            escape(self.why)
-        );
+    pub(crate) fn into_answer(self, base_url: &str, language: Language) -> Response {
+        let title = texts::NOT_POSSIBLE.in_language(language);
+        let why = self.why.in_language(language);
+        let main = format!("<h1>{}</h1><p>{}</p>", escape(title), escape(why));
         let page = Page {
+            language,
             status: self.code.status(),
-            title: texts::NOT_POSSIBLE,
+            title,
             script: None,
             data: &[],
             form_action: "'none'",
@@ -138,6 +139,7 @@ mod tests {
     #[test]
     fn a_page_runs_only_our_own_files_and_cannot_be_framed() {
         let page = Page {
+            language: Language::English,
             status: StatusCode::OK,
             title: "</title><script>",
             script: None,

@@ -53,6 +53,7 @@ pub const ROUTES: &[Row] = &[
     row("connect", "GET", "/v1/openapi.json", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/consulate.js", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/consulate.classic.js", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/consulate.credentials.js", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/widgets/{widget}/connections", ByCallers(&[("connections", "")])),
     row("connect", "GET", "/v1/widgets/{widget}/connections/{auth_key}", ByCallers(&[("connections/acme-header", ""), ("connections/acme-shared", "")])),
     row("connect", "PUT", "/v1/widgets/{widget}/connections/{auth_key}", ByCallers(&[("connections/acme-header", r#"{"api_key":"a-key-nobody-accepts"}"#), ("connections/acme-shared", r#"{"api_key":"a-key-nobody-accepts"}"#)])),

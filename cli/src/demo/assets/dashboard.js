@@ -1,22 +1,23 @@
-// A widget that embeds a Qrvey dashboard: asks Consulate for a security token by the name of a template, makes the
-// configuration of Qrvey's element from the answer, and replaces the element when a newer token is due.
+// A widget that embeds a Qrvey dashboard, one for the whole organisation: asks Consulate for a security token by the name of a
+// template, makes the configuration of Qrvey's element from the answer, and replaces the element when a newer token comes. Its
+// headline is a setting of the organisation, which administrators write and everybody reads.
 
-import { consulate } from "./consulate.js";
-import { clockText, element, folded } from "./elements.js";
-import { callerJwt, embedded, followHeight, forgetCallerJwt } from "./host-link.js";
+import { consulate } from "./client.js";
+import { busy, clockText, element, folded, notify, notifyError } from "./elements.js";
+import { HOMELESS, embedded, followHeight } from "./host-link.js";
 
 const TEMPLATE = "sales";
 /** Qrvey's elements take the name of a global variable. */
 const CONFIG = "qrveyConfig";
-const SOONEST_MILLISECONDS = 5_000;
+const HEADLINE = "dashboard.headline";
+const CODES = { caller_forbidden: "Only an administrator of Acme can change what everybody reads. Ada is one." };
 
-const { baseUrl, launcher } = document.body.dataset;
-const client = consulate({ baseUrl, widget: "demo", getJwt: callerJwt, forgetJwt: forgetCallerJwt });
+const { launcher } = document.body.dataset;
 const part = Object.fromEntries([...document.querySelectorAll("[id]")].map((node) => [node.id, node]));
 
 let loading = null;
-let again = 0;
 let expiresAt = 0;
+let stored = null;
 
 /** Loads the instance's own launcher, once. */
 function loadLauncher() {
@@ -32,12 +33,7 @@ function loadLauncher() {
   return loading;
 }
 
-function showProblem(problem) {
-  const words = problem.document ?? problem;
-  part.notice.replaceChildren(element("div", { class: "notice bad" },
-    element("strong", {}, words.title ?? problem.message), words.detail ?? "",
-    words.code ? element("p", { class: "small soft mono" }, words.code) : ""));
-}
+const failed = (error) => notifyError(part.notice, error, CODES);
 
 function showLifetime() {
   const left = expiresAt - Date.now();
@@ -47,37 +43,56 @@ function showLifetime() {
     : "The security token has ended.";
 }
 
-async function show() {
-  clearTimeout(again);
-  try {
-    await loadLauncher();
-    const { domain, qv_token, qvToken, expires_at, refresh_after } = await client.securityToken(TEMPLATE);
-    window[CONFIG] = { domain, qv_token, qvToken };
-    const dashboard = element("qrvey-end-user");
-    dashboard.setAttribute("settings", CONFIG);
-    part.dashboard.replaceChildren(dashboard);
-    part.notice.replaceChildren();
-    expiresAt = Date.parse(expires_at);
-    // All that the browser holds. The token is only cut short to be read.
-    const held = { domain, qv_token: `${qv_token.slice(0, 24)}…`, qvToken: `${qvToken.slice(0, 24)}…` };
-    part.config.replaceChildren(folded("The widget's configuration", element("pre", { tabIndex: 0 }, JSON.stringify(held, null, 2))));
-    again = setTimeout(show, Math.max(SOONEST_MILLISECONDS, Date.parse(refresh_after) - Date.now()));
-  } catch (problem) {
-    showProblem(problem);
-  }
+/** Builds the element anew: Qrvey renews nothing in place. */
+function build({ domain, qv_token, qvToken, expires_at }) {
+  window[CONFIG] = { domain, qv_token, qvToken };
+  const dashboard = element("qrvey-end-user");
+  dashboard.setAttribute("settings", CONFIG);
+  part.dashboard.replaceChildren(dashboard);
+  part.notice.replaceChildren();
+  expiresAt = Date.parse(expires_at);
+  // All that the browser holds. The token is only cut short to be read.
+  const held = { domain, qv_token: `${qv_token.slice(0, 24)}…`, qvToken: `${qvToken.slice(0, 24)}…` };
+  part.config.replaceChildren(folded("The widget's configuration", element("pre", { tabIndex: 0 }, JSON.stringify(held, null, 2))));
   showLifetime();
+}
+
+async function show() {
+  await loadLauncher();
+  part.show.hidden = true;
+  build(await consulate.qrveyConfig(TEMPLATE, { onRenew: build, onError: failed }));
+}
+
+async function readHeadline() {
+  const { settings } = await consulate.settings.list("organisation");
+  stored = settings.find(({ key }) => key === HEADLINE);
+  const headline = stored?.value ?? "Sales";
+  part.headline.textContent = headline;
+  part["new-headline"].value = headline;
+}
+
+async function keepHeadline() {
+  // Over the version that was read, so that two administrators do not overwrite each other unseen.
+  const condition = stored ? { ifMatch: stored.etag } : { ifAbsent: true };
+  await consulate.settings.set("organisation", HEADLINE, part["new-headline"].value, condition);
+  await readHeadline();
+  notify(part.notice, "good", "Saved", "Everybody at Acme reads this headline now.");
 }
 
 function start() {
   if (!embedded) {
-    part.show.hidden = true;
-    part.notice.replaceChildren(element("div", { class: "notice warn" },
-      element("strong", {}, "This widget lives in a host page"), "Open ", element("a", { href: `${baseUrl}/` }, `${baseUrl}/`)));
+    part.widget.hidden = true;
+    notify(part.notice, ...HOMELESS);
     return;
   }
-  part.show.addEventListener("click", show);
+  part.show.addEventListener("click", () => busy(part.show, show, failed));
+  part["headline-form"].addEventListener("submit", (event) => {
+    event.preventDefault();
+    busy(part["keep-headline"], keepHeadline, failed);
+  });
   followHeight(part.content);
   setInterval(showLifetime, 1000);
+  readHeadline().catch(failed);
 }
 
 start();

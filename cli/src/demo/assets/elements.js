@@ -33,3 +33,29 @@ export function clockText(millis) {
   const seconds = Math.max(0, Math.ceil(millis / 1000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
+
+/** Replaces what `place` shows by one notice. */
+export function notify(place, kind, title, ...rest) {
+  place.replaceChildren(element("div", { class: `notice ${kind}` }, element("strong", {}, title), rest));
+}
+
+/** Shows an error of the client in `place`: `words[code]` where there are any, else its own. */
+export function notifyError(place, error, words = {}) {
+  const raw = error.problem ? folded("Problem document", element("pre", { tabIndex: 0 }, JSON.stringify(error.problem, null, 2))) : "";
+  notify(place, "bad", error.problem?.title ?? "This did not work", words[error.code] ?? error.problem?.detail ?? error.message,
+    element("p", { class: "small soft mono" }, error.code), raw);
+}
+
+/** Runs `work` while `button` says that it is busy; an error goes to `failed`. */
+export async function busy(button, work, failed) {
+  button.setAttribute("aria-busy", "true");
+  button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    failed(error);
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+}

@@ -1,17 +1,14 @@
-// The widget's line to its host page: asks for caller JWTs, tells its height. Holds the JWT in memory only.
+// The widget's line to its host page: asks for caller JWTs, tells its height. Holds nothing: the client keeps the JWT, in memory.
 
-const hostOrigin = document.body.dataset.baseUrl;
-const FRESH_FOR_MILLISECONDS = 30_000;
+const hostOrigin = document.body.dataset.hostOrigin;
 const ASK_AGAIN_MILLISECONDS = 400;
 const GIVE_UP_MILLISECONDS = 8_000;
-
-let held = null;
-let asking = null;
 
 /** Whether there is a host page around this one. */
 export const embedded = window.parent !== window;
 
-function ask() {
+/** A caller JWT from the host page. */
+export function callerJwt() {
   const nonce = crypto.randomUUID();
   return new Promise((resolve, reject) => {
     const send = () => window.parent.postMessage({ type: "demo:get-jwt", nonce }, hostOrigin);
@@ -26,7 +23,7 @@ function ask() {
     function listen({ origin, source, data }) {
       if (origin !== hostOrigin || source !== window.parent) return;
       if (data?.type !== "demo:jwt" || data.nonce !== nonce) return;
-      if (typeof data.jwt === "string") finish(resolve, { jwt: data.jwt, until: Date.parse(data.expires_at) });
+      if (typeof data.jwt === "string") finish(resolve, data.jwt);
       else finish(reject, new Error(data.error ?? "The host page has no caller JWT."));
     }
     window.addEventListener("message", listen);
@@ -34,17 +31,12 @@ function ask() {
   });
 }
 
-/** A caller JWT that lives for a while yet. */
-export async function callerJwt() {
-  if (held && held.until - Date.now() > FRESH_FOR_MILLISECONDS) return held.jwt;
-  asking ??= ask().finally(() => { asking = null; });
-  held = await asking;
-  return held.jwt;
-}
-
-/** Forgets the JWT: the server no longer takes it. */
-export function forgetCallerJwt() {
-  held = null;
+/** Hands a caller JWT to the page that redirect mode comes back to: it is of this very origin, in a window that this one opened. */
+export function answerReturnPage() {
+  window.addEventListener("message", async ({ origin, source, data }) => {
+    if (origin !== location.origin || source?.opener !== window || data?.type !== "demo:get-jwt") return;
+    source.postMessage({ type: "demo:jwt", nonce: data.nonce, jwt: await callerJwt() }, origin);
+  });
 }
 
 /** Keeps the frame as high as its content. */
@@ -60,3 +52,6 @@ export function followHeight(content) {
   // Chromium swallows the size change that comes with a click which opens a window; what made it is seen all the same.
   new MutationObserver(tell).observe(content, { attributes: true, childList: true, subtree: true });
 }
+
+/** What a widget shows when somebody opens it by itself. */
+export const HOMELESS = ["warn", "This widget lives in a host page", `Open ${hostOrigin}/`];

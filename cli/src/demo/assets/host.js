@@ -37,13 +37,13 @@ function claimsOf(jwt) {
 
 function showHanded() {
   if (!handed) {
-    jwtState.textContent = "The widget has not asked for it yet.";
+    jwtState.textContent = "No widget has asked for it yet.";
     jwtClaims.hidden = true;
     return;
   }
   const left = Date.parse(handed.expires_at) - Date.now();
-  const until = left > 0 ? `good for another ${clockText(left)}` : "expired; the widget will ask again";
-  jwtState.textContent = `Handed to the widget for ${names[handed.user]}, ${until}.`;
+  const until = left > 0 ? `good for another ${clockText(left)}` : "expired; a widget will ask again";
+  jwtState.textContent = `Handed to a widget for ${names[handed.user]}, ${until}.`;
   if (jwtClaims.dataset.of === handed.jwt) return;
   jwtClaims.dataset.of = handed.jwt;
   try {

@@ -25,12 +25,12 @@ function eventItem(event) {
   return element("li", {}, day, element("div", {}, element("p", {}, element("b", {}, textOf(title))), element("p", { class: "small soft" }, line)));
 }
 
-/** A list of events, or the answer's fields where there is no list in it. */
-export function eventsOf(body) {
+/** A list of events, `most` at most, or the answer's fields where there is no list in it. */
+export function eventsOf(body, most = Infinity) {
   const events = Array.isArray(body) ? body : first(body, ["events", "items", "value"]);
   if (!Array.isArray(events)) return factsOf(body);
   if (events.length === 0) return element("p", { class: "notice" }, "No events.");
-  return element("ul", { class: "events" }, events.map(eventItem));
+  return element("ul", { class: "events" }, events.slice(0, most).map(eventItem));
 }
 
 /** An answer's fields, one per line. */

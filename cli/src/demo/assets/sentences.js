@@ -3,16 +3,19 @@
 const STATUS_READ = "Connection status read";
 const PREFLIGHT = "CORS preflight answered";
 const PAGE_FILES_READ = "Style and script of our page read";
+const CLIENT_READ = "Browser client read";
 
 // What a request to the connect function was about, by method and route: its title, and what was done.
 const CONNECT = [
   [/^POST .*\/connections\/[^/]+\/connect$/, "A connect link was made", "link", "One-time ticket made for this caller, good for five minutes"],
   [/^POST .*\/connections\/[^/]+\/complete$/, "The connection was completed", "check", "Completion taken from the caller who asked for it, once"],
   [/^GET .*\/v1\/connect\/assets\//, PAGE_FILES_READ, "dot", "Served"],
+  [/^GET .*\/v1\/consulate(\.classic|\.credentials)?\.js$/, CLIENT_READ, "dot", "Served: the same file to every page"],
   [/^GET .*\/v1\/connected$/, "The connect window told the widget how it went", "check", "Result page served: no code, state or ticket in its address"],
   [/^GET .*\/v1\/connect\/[^/]+$/, "The connect window was opened", "link", "Ticket tied to this browser by a cookie of its own"],
   [/^POST .*\/v1\/connect\/[^/]+$/, "The connect window proved who asked", "person", "Cookie, form value and caller JWT belong together: on to the provider with PKCE and a one-time state"],
   [/^GET .*\/v1\/callback\/[^/]+$/, "The provider sent the person back", "check", "One-time state consumed, this browser's flow cookie checked"],
+  [/^PUT .*\/connections\/[^/]+$/, "A credential was typed", "key", "What was typed goes to the custodian once, to be tried and sealed"],
   [/^DELETE .*\/connections\/[^/]+$/, "The account was disconnected", "cut", "Connection marked unusable from now on"],
   [/^GET .*\/connections(\/[^/]+)?$/, STATUS_READ, "save", "Caller JWT verified, connection read"],
 ];
@@ -31,6 +34,11 @@ const REFUSALS = {
   handshake_refused: "The handshake was refused",
   completion_forbidden: "Another caller tried to complete: refused",
   ticket_spent: "This connect link was used already",
+  delivery_refused: "This access token is never handed to a browser",
+  setting_unknown: "Nothing is kept under this key",
+  precondition_failed: "Somebody else has changed it meanwhile",
+  quota_exceeded: "There is no room for more",
+  value_too_large: "The value is too large",
 };
 
 const SOURCES = {
@@ -55,6 +63,8 @@ function refusal(line) {
   return [step(line, "stop", "bad", `${REFUSALS[line.code] ?? plain(line.code)}${reason}`)];
 }
 
+const isDelivery = (line) => /\/access-token$/.test(line.route ?? "");
+
 function proxySteps(line) {
   const steps = [];
   if (line.code === "caller_unauthenticated") return refusal(line);
@@ -66,6 +76,7 @@ function proxySteps(line) {
   if (line.source) steps.push(step(line, ...(SOURCES[line.source] ?? ["lock", "", `Access token: ${plain(line.source)}`])));
   // The host is known before the call is allowed; where no access token was opened, nothing was injected.
   if (line.upstream_host && line.source) steps.push(step(line, "key", "good", `Credential injected for ${line.upstream_host}, and for no other host`));
+  if (isDelivery(line) && !line.code) steps.push(step(line, "send", "warn", "Handed to the widget: its bundle and its passport allow that"));
   if (line.upstream_status) steps.push(step(line, "send", tone(line.upstream_status), `The API answered ${line.upstream_status}`));
   return [...steps, ...refusal(line)];
 }
@@ -83,6 +94,25 @@ function qrveySteps(line) {
   if (line.source) steps.push(step(line, "person", "good", `Template "${line.template}" filled in for this caller`));
   for (const told of SECURITY_TOKENS[line.source] ?? []) steps.push(step(line, ...told));
   return [...steps, ...refusal(line)];
+}
+
+// What a request to the settings function did.
+const SETTINGS = {
+  GET: ["A setting was read", "save", "Opened from its sealed item"],
+  PUT: ["A setting was kept", "save", "Sealed, and bound to its owner and version"],
+  DELETE: ["A setting was forgotten", "cut", "Deleted with its share of the quota"],
+};
+
+const SETTINGS_LISTED = "Settings read";
+const isList = (line) => line.method === "GET" && /\/settings\/[^/]+$/.test(line.route ?? "");
+
+function settingsSteps(line) {
+  if (line.code === "caller_unauthenticated") return refusal(line);
+  const [, symbol, done] = SETTINGS[line.method] ?? ["", "save", ""];
+  const whose = line.scope === "organisation" ? "Caller JWT verified; the organisation's settings" : "Caller JWT verified; this person's own settings";
+  const none = line.code === "setting_unknown";
+  if (none) return [step(line, "person", "good", whose), step(line, "dot", "", REFUSALS[line.code])];
+  return [step(line, "person", "good", whose), ...(line.code ? refusal(line) : [step(line, symbol, "good", done)])];
 }
 
 function connectAction(line) {
@@ -162,34 +192,68 @@ function saved(line, text) {
   return [step(line, "save", "good", version === undefined ? text : `${text} as version ${version}`)];
 }
 
+// What happened to a connection, said after the write that makes it true.
+const HAPPENINGS = {
+  "connection.connected": ["check", "good", "The connection is on record: it can be used from now on"],
+  "connection.needs_reauthorisation": ["stop", "bad", "The person has to connect again"],
+  "connection.recovered": ["renew", "good", "A renewal of unknown fate has come to a good end"],
+  "connection.disconnected": ["cut", "good", "The connection has ended, with a receipt"],
+  "connection.revocation_gave_up": ["stop", "bad", "The provider never confirmed the revocation; the tokens are deleted here"],
+  "connection.reauthorise_soon": ["dot", "warn", "The person will have to connect again soon"],
+};
+
+function auditSteps(line) {
+  const [symbol, kind, text] = HAPPENINGS[line.what] ?? ["dot", "", `${plain(line.what ?? "something happened").replace("connection.", "Connection: ")}`];
+  const more = line.reason ?? line.revocation ?? line.reauthorise_by;
+  const shared = line.shared_account ? ". Another connection uses the same account" : "";
+  return [step(line, symbol, kind, `${text}${more ? ` (${plain(more)})` : ""}${shared}`)];
+}
+
+// What the custodian does by itself.
+const ROUNDS = {
+  tick: ["The schedule ticked", "Rows whose slot this minute is were looked for, to renew them ahead of time"],
+  attend: ["A share of the schedule was worked off", "Rows that are due were renewed, the others left alone"],
+  salvage: ["An answer was landed late", "What the table did not take at first was stored under the same condition"],
+  keys: ["An issuer's keys were fetched", "Kept for five minutes, to verify callers with"],
+};
+
 function otherSteps(line) {
   const outcome = line.outcome ? `: ${plain(line.outcome)}` : "";
   const bad = line.level === "error" || line.level === "warn";
-  return [step(line, "dot", bad ? "bad" : "", `${plain(line.event ?? "event")}${outcome}`)];
+  const [, round] = ROUNDS[line.event] ?? [];
+  const told = round ?? line.circuit ?? plain(line.event ?? "event");
+  return [step(line, "dot", bad ? "bad" : "", `${told}${outcome}`)];
 }
 
 function stepsOf(line) {
   if (line.event === "request" && line.function === "proxy") return proxySteps(line);
   if (line.event === "request" && line.function === "connect") return connectSteps(line);
   if (line.event === "request" && line.function === "qrvey-token") return qrveySteps(line);
+  if (line.event === "request" && line.function === "settings") return settingsSteps(line);
+  if (line.event === "audit") return auditSteps(line);
   const said = CUSTODIAN[line.event] ? custodianSteps(line) : otherSteps(line);
   return [...said, ...refusal(line)];
 }
 
 function titleOf(line) {
   if (line.method === "OPTIONS") return PREFLIGHT;
+  if (line.event === "request" && line.function === "settings") return isList(line) ? SETTINGS_LISTED : SETTINGS[line.method]?.[0] ?? "A request about settings";
+  if (line.event === "request" && line.function === "proxy" && isDelivery(line)) return "The widget asked for the access token itself";
   if (line.event === "request" && line.function === "proxy") return `The widget called ${line.api ?? "an API"}`;
   if (line.event === "request" && line.function === "connect") return connectAction(line).title;
   if (line.event === "request" && line.function === "qrvey-token") return "The dashboard asked for a security token";
   const titles = { exchange: "A code was exchanged", complete: "A connection was activated", refresh: "An access token was due for renewal", revoke: "A grant was due for revocation" };
-  return titles[line.event] ?? `${line.function ?? "server"}: ${plain(line.event ?? "event")}`;
+  if (line.event === "audit") return "A connection changed";
+  return titles[line.event] ?? ROUNDS[line.event]?.[0] ?? `${line.function ?? "server"}: ${plain(line.event ?? "event")}`;
 }
 
 // A request is logged at its end, after what it asked of the custodian. Told in the order of events: connect checks,
 // then asks the custodian; proxy has an access token renewed before it injects it.
 function inOrder(lines) {
   const request = lines.find((line) => line.event === "request");
-  const asked = lines.filter((line) => line !== request).flatMap(stepsOf);
+  // What happened to a connection is written before the line of the invoke that made it happen.
+  const others = lines.filter((line) => line !== request);
+  const asked = [...others.filter((line) => line.event !== "audit"), ...others.filter((line) => line.event === "audit")].flatMap(stepsOf);
   if (!request) return asked;
   const own = stepsOf(request);
   const renewed = own.findIndex((one) => one.icon === "renew");
@@ -212,12 +276,12 @@ export function invoked(line) {
  * stories (a preflight, a status read that went well, a page's own files) are folded together by the timeline.
  */
 export function tell(lines) {
-  const main = lines.find((line) => line.event === "request") ?? lines[0];
+  const main = lines.find((line) => line.event === "request") ?? lines.find((line) => line.event !== "audit") ?? lines[0];
   const steps = inOrder(lines);
   const title = titleOf(main);
   return {
     title,
-    minor: [STATUS_READ, PREFLIGHT, PAGE_FILES_READ].includes(title) && lines.length === 1 && !main.code,
+    minor: [STATUS_READ, PREFLIGHT, PAGE_FILES_READ, CLIENT_READ, SETTINGS_LISTED, ROUNDS.tick[0]].includes(title) && lines.length === 1 && !main.code,
     tone: steps.some((one) => one.tone === "bad") ? "bad" : steps.some((one) => one.tone === "warn") ? "warn" : "good",
     time: main.time,
     milliseconds: main.duration_ms,

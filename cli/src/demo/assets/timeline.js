@@ -68,8 +68,9 @@ function render(story) {
 function adopt(line) {
   const event = invoked(line);
   if (!event) return [];
-  const at = stories.slice(0, 6).findIndex(({ lines: [first, second] }) => !second && first.function === "custodian" && first.event === event
-    && Date.parse(line.time) - Date.parse(first.time) <= 2000 + (line.duration_ms ?? 0));
+  // An invoke is its own line and, where something happened to a connection, that of the audit before it.
+  const fits = (one) => one.function === "custodian" && one.event === event && Date.parse(line.time) - Date.parse(one.time) <= 2000 + (line.duration_ms ?? 0);
+  const at = stories.slice(0, 6).findIndex(({ lines }) => lines.some(fits) && !lines.some((one) => one.event === "request"));
   if (at < 0) return [];
   const [adopted] = stories.splice(at, 1);
   adopted.node.remove();

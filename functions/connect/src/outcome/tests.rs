@@ -67,6 +67,7 @@ fn redirect_mode_ends_on_its_address_with_the_news_in_the_fragment() {
         "https://app.example/back?x=1#consulate_error=access_denied&consulate_auth_key=acme+%26+co"
     );
     assert!(response.headers().get(header::SET_COOKIE).is_none());
+    assert_eq!(response.headers()[header::VARY], "Accept-Language");
 }
 
 #[test]
@@ -90,13 +91,18 @@ fn what_the_provider_said_is_capped_carried_by_cookie_and_shown_as_text() {
     );
     let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(pair).unwrap())]);
     assert_eq!(Said::from_cookie(&headers), Some(said.clone()));
-    let html = main(texts::NOT_CONNECTED, "", Some(&said));
+    let html = main(texts::NOT_CONNECTED, None, Some(&said), Language::English);
     assert!(html.contains("&lt;script&gt;") && !html.contains("<script"));
 }
 
 #[test]
 fn a_refused_callback_tells_nobody() {
-    let response = refused("https://c.example", Failure::CookieMissing);
+    let response = refused(
+        "https://c.example",
+        Failure::CookieMissing,
+        Language::German,
+    );
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert!(response.headers().get(header::SET_COOKIE).is_none());
+    assert_eq!(response.headers()[header::VARY], "Accept-Language");
 }

@@ -9,6 +9,7 @@ async fn the_client_is_served_to_any_page_and_kept_by_version() {
     for (name, begins) in [
         ("consulate.js", "/*! Consulate"),
         ("consulate.classic.js", "/*! Consulate"),
+        ("consulate.credentials.js", "/*! Consulate"),
     ] {
         let url = format!("{}/v1/{name}", stack.dev.base_url);
         let get = |url: String, headers: Vec<(&'static str, String)>| {

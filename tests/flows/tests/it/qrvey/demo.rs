@@ -14,8 +14,9 @@ async fn the_demo_shows_each_person_the_rows_of_their_own() {
     let wire = Wire::default();
     let json = ("content-type", "application/json");
     for (user, owner) in [("ada", "ada@acme.example"), ("grace", "grace@acme.example")] {
-        let url = format!("{}/demo/caller-jwt", dev.base_url);
-        let headers = [("origin", dev.base_url.as_str()), json];
+        let host = dev.demo_address().unwrap().trim_end_matches('/');
+        let url = format!("{host}/demo/caller-jwt");
+        let headers = [("origin", host), json];
         let body = format!("{{\"user\":\"{user}\"}}");
         let signed = wire
             .call(Method::POST, &url, &headers, body)
