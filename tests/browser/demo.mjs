@@ -36,6 +36,9 @@ export async function disconnect(host) {
   await button.click();
 }
 
+/** The frame of the dashboard. */
+export const dashboardOf = (host) => host.page.frameLocator('#dashboard');
+
 /** Waits until the frame is as high as what the widget has to say. */
 export function showsWhole(host) {
   return host.widget.locator('#content').evaluate(async (content) => {
