@@ -178,7 +178,7 @@ def main(out):
     told = Stack(endpoint, "consulate", PLAIN).told()
     optional = Stack(endpoint, "optional", EVERY_OPTION).told()
     server.stop()
-    findings = custody.judge(told) + custody.judge(optional, prefix="other/", options=True)
+    findings = custody.judge(told) + custody.judge(optional, prefix="other/", options=True) + custody.unseen(told)
     for finding in findings:
         print(f"not ok - {finding}")
     out.parent.mkdir(parents=True, exist_ok=True)
