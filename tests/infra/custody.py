@@ -147,6 +147,8 @@ def judge(told, prefix="consulate/", options=False):
         redrive = queues[logical]["RedrivePolicy"]
         expect(f"{logical}: tries", '"maxReceiveCount": 5' in redrive or '"maxReceiveCount":5' in redrive, True)
     expect("the salvage queue is FIFO", queues["SalvageQueue"].get("FifoQueue"), "true")
+    fed = sum(source["at_once"] for source in told["sources"].values())
+    expect("the queues leave the custodian room for calls", fed < custodian["reserved"], True)
     expect("the custodian's timeout", custodian["timeout"], 90)
     expect("the custodian's reservation", custodian["reserved"], 100 if options else 20)
     expect("table", told["table"], {
