@@ -20,7 +20,7 @@ use crate::flow::Flows;
 use crate::issuers::Issuers;
 use crate::log;
 use crate::one_time::OneTimeJwts;
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::settings::Settings;
 
 /// What `consulate dev` allows that Lambda does not. `Default` allows nothing.
@@ -30,6 +30,8 @@ pub struct Leniency {
     pub loopback: LoopbackExceptions,
     /// How old a cached definition may be.
     pub definitions_fresh_for: Duration,
+    /// How old a cached secret may be.
+    pub secrets_fresh_for: Duration,
     /// Whether a lease of another process is known to be dead: one process per data folder.
     pub earlier_processes_are_dead: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Leniency {
         Self {
             loopback: LoopbackExceptions::default(),
             definitions_fresh_for: definitions::FRESH_FOR,
+            secrets_fresh_for: secrets::FRESH_FOR,
             earlier_processes_are_dead: false,
         }
     }
@@ -123,7 +126,11 @@ impl Foundation {
                 config.due_shards.clone(),
             ),
             flows: Flows::new(dynamodb, &config.table, config.due_shards.clone()),
-            secrets: Secrets::new(aws.secrets_manager(), &config.secrets_prefix),
+            secrets: Secrets::new(
+                aws.secrets_manager(),
+                &config.secrets_prefix,
+                leniency.secrets_fresh_for,
+            ),
             config,
             clock,
             tls,

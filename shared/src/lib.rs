@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`sealed_rows`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`secret_writer`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`console`] | edge | sign-in, sessions and acts of the console |
 //! | [`settings`] | edge | private settings of widgets: the table, through the vault |
@@ -56,6 +56,7 @@ pub mod queue;
 pub mod random;
 pub mod schedule;
 pub mod seal;
+pub mod sealed_rows;
 pub mod secret;
 pub mod secret_writer;
 pub mod secrets;

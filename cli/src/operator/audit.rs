@@ -52,7 +52,13 @@ fn deeds(command: &Command, report: &Report) -> Vec<(Deed, String)> {
             vec![(Deed::PassportAdded, passport.id.clone())]
         }
         Command::Secret(SecretCommand::Set { name }) => vec![(Deed::SecretSet, name.clone())],
-        Command::Keys(KeysCommand::Init) => vec![(Deed::KeysMade, String::new())],
+        Command::Keys(command) => match command {
+            KeysCommand::List => Vec::new(),
+            KeysCommand::Init => vec![(Deed::KeysMade, String::new())],
+            KeysCommand::Rotate(_) => vec![(Deed::KeysRotated, String::new())],
+            KeysCommand::Reseal => vec![(Deed::KeysResealed, String::new())],
+            KeysCommand::Retire(retire) => vec![(Deed::KeyRetired, retire.id.clone())],
+        },
         Command::Providers(providers) => match &providers.command {
             Some(ProvidersCommand::Add { .. }) => {
                 let added = report.json.get("providers").and_then(|ids| ids.as_array());

@@ -1,9 +1,9 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
-//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `console`, `lint`, `pack`),
-//! each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans` (connections nobody can reach any more), `progress`
-//! (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`, `changes`, `host_rule` and
-//! `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys` with `keyring` and `reseal`, `caller_jwt`,
+//! `console`, `lint`, `pack`), a folder for `doctor`, each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans`
+//! (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure
+//! are `arguments`, `report`, `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 mod audit;
@@ -12,10 +12,12 @@ mod changes;
 mod connections;
 mod console;
 pub mod dev_file;
+pub mod doctor;
 mod host_rule;
 pub mod import;
 mod import_report;
 mod import_secrets;
+mod keyring;
 pub mod keys;
 mod lint;
 mod orphans;
@@ -27,6 +29,7 @@ mod providers;
 mod records;
 mod refusal;
 pub mod report;
+mod reseal;
 mod secret;
 mod secret_shape;
 mod secret_store;
@@ -35,6 +38,7 @@ pub mod target;
 use std::io::Read as _;
 
 use anyhow::Context as _;
+use clap::CommandFactory as _;
 use consulate_core::secret::SecretText;
 
 pub use caller_jwt::token;
@@ -50,8 +54,8 @@ pub use providers::{
 pub use secret::set as set_secret;
 
 use arguments::{
-    Arguments, Command, ConsoleArguments, KeysCommand, PassportsCommand, ProvidersArguments,
-    ProvidersCommand, SecretCommand,
+    Arguments, Command, ConsoleArguments, PassportsCommand, ProvidersArguments, ProvidersCommand,
+    SecretCommand,
 };
 use report::Report;
 use target::Target;
@@ -95,7 +99,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
             let target = Target::new(dev).await?;
             set_secret(&target, name, &standard_input()?).await?
         }
-        Command::Keys(KeysCommand::Init) => keys::init(&Target::new(dev).await?).await?,
+        Command::Keys(command) => keys::run(&Target::new(dev).await?, command).await?,
+        Command::Doctor(doctor_arguments) => doctor::run(dev, doctor_arguments).await?,
+        Command::Completions(completions) => completions_of(completions.shell),
         Command::Console(ConsoleArguments { name }) => {
             console(&Target::new(dev).await?, name).await?
         }
@@ -103,6 +109,14 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
     };
     audit::note(dev, &arguments.command, &report).await;
     Ok(Some(report))
+}
+
+fn completions_of(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "consulate", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let json = serde_json::json!({ "shell": shell.to_string(), "script": script });
+    Report::done(script, json)
 }
 
 fn standard_input() -> anyhow::Result<SecretText> {

@@ -15,6 +15,7 @@ use consulate_core::config::{AwsConfig, Config, IDLE_LIMIT_DAYS};
 use consulate_core::connections::Connections;
 use consulate_core::custody::Custodian;
 use consulate_core::dial;
+use consulate_core::queue::Queue;
 use consulate_core::secret::SecretText;
 
 use super::dev_file::DevFile;
@@ -52,6 +53,14 @@ pub struct Target {
     pub custodian: Option<String>,
     /// Shards of the indexes.
     pub shards: Shards,
+    /// FIFO queue of answers that could not be stored at once; `None` where there is none, or the environment does not say.
+    pub salvage_queue_url: Option<String>,
+    /// STS, to be told who acts; `None` on loopback.
+    pub sts: Option<aws_sdk_sts::Client>,
+    /// Where we are.
+    pub region: String,
+    /// What the functions of `consulate dev` use.
+    pub loopback: Option<AwsConfig>,
     /// Who acts: an AWS principal's credentials; `None` on loopback.
     pub credentials: Option<SharedCredentialsProvider>,
     /// Time.
@@ -82,6 +91,10 @@ impl Target {
             lambda: aws.lambda(),
             custodian: Some(config.custodian.clone()),
             shards: config.due_shards.clone(),
+            salvage_queue_url: config.salvage_queue_url.clone(),
+            sts: None,
+            region: config.aws.region.clone(),
+            loopback: Some(config.aws.clone()),
             credentials: None,
             clock,
         }
@@ -90,6 +103,46 @@ impl Target {
     /// The table's connections.
     pub fn connections(&self) -> Connections {
         Connections::new(self.dynamodb.clone(), &self.table, self.shards.clone())
+    }
+
+    /// Whether answers of providers wait in the salvage queue, where there is one.
+    ///
+    /// # Errors
+    /// The queue cannot be asked.
+    pub async fn answers_wait_to_land(&self) -> anyhow::Result<bool> {
+        let Some(url) = &self.salvage_queue_url else {
+            return Ok(false);
+        };
+        let queue = Queue::new(self.aws().await?.sqs(), url);
+        let is_empty = queue.is_empty().await;
+        Ok(!is_empty.map_err(|_| anyhow!("the salvage queue cannot be asked"))?)
+    }
+
+    /// Clients as the functions have them, with the credentials of now.
+    pub async fn aws(&self) -> anyhow::Result<Aws> {
+        let Some(provider) = &self.credentials else {
+            let settings = self.loopback.clone();
+            let settings = settings.context("no AWS credentials are set")?;
+            return Ok(Aws::new(settings, dial::tls(None)?, self.clock.clone()));
+        };
+        let credentials = provider
+            .provide_credentials()
+            .await
+            .map_err(|_| anyhow!("no AWS credentials can be had"))?;
+        let config = AwsConfig {
+            region: self.region.clone(),
+            home_region: None,
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: SecretText::new(credentials.secret_access_key()),
+            session_token: credentials.session_token().map(SecretText::new),
+            dynamodb_endpoint: None,
+            secrets_manager_endpoint: None,
+            lambda_endpoint: None,
+            sqs_endpoint: variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL")),
+            eventbridge_endpoint: None,
+        };
+        let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
+        Ok(Aws::new(config, tls, self.clock.clone()))
     }
 
     /// The custodian.
@@ -135,7 +188,7 @@ impl Target {
             .http_client(aws::sdk_http(tls, clock.clone()))
             .load()
             .await;
-        settings.region().ok_or_else(|| {
+        let region = settings.region().cloned().ok_or_else(|| {
             anyhow!("no AWS region is set: set AWS_REGION, or a region in your AWS profile")
         })?;
         Ok(Self {
@@ -153,6 +206,10 @@ impl Target {
                     .context("CONSULATE_DUE_SHARDS is not of the form 64 or 64,256")?,
                 None => Shards::default(),
             },
+            salvage_queue_url: variable("CONSULATE_SALVAGE_QUEUE_URL"),
+            sts: Some(aws_sdk_sts::Client::new(&settings)),
+            region: region.to_string(),
+            loopback: None,
             credentials: settings.credentials_provider(),
             clock,
         })

@@ -23,8 +23,10 @@ use crate::render::{self, Refusal, Rendered, Sources};
 use crate::{State, look_up, params};
 
 /// What the widget's configuration is made of. Qrvey's widgets read either spelling of the token, by their age.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QrveyConfig))]
 #[derive(Serialize)]
-struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     domain: &'a str,
     qv_token: &'a str,
     #[serde(rename = "qvToken")]

@@ -2,6 +2,8 @@
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
 mod audit;
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod preconditions;
 mod routes;
 

@@ -398,6 +398,7 @@ fn options(
     let qrvey_host = DOMAIN.trim_start_matches("https://").to_owned();
     options.stand_ins.push((qrvey_host, qrvey.addr.port()));
     options.listener = Some(Arc::new(move |line: &str| {
+        crate::contract::check(line);
         kept.lock().unwrap().push(line.to_owned())
     }));
     options

@@ -25,7 +25,7 @@ pub const FUNCTIONS: [&str; 6] = [
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
 /// workspace; this asks about each function built alone, as it is for Lambda, with the features it then has.
-const UNLINKED: [(&str, &str); 15] = [
+const UNLINKED: [(&str, &str); 16] = [
     ("aws-lc-", "a second crypto library; ring is the one"),
     ("native-tls ", "a second TLS library; rustls is the one"),
     ("openssl", "a second TLS library; rustls is the one"),
@@ -51,6 +51,10 @@ const UNLINKED: [(&str, &str); 15] = [
     ),
     ("regex v", "1.5 MB that serde_json_path brings by default"),
     ("clap ", "belongs to the command"),
+    (
+        "utoipa ",
+        "belongs to the OpenAPI document, which is checked in",
+    ),
     ("dynoxide-rs ", "the engine is for loopback"),
     ("consulate v", "functions do not depend on the command"),
     (
@@ -181,6 +185,12 @@ pub const STEPS: &[Step] = &[
             );
             Outcome::suites(tally::cargo_tests(&finished.output), finished)
         },
+    },
+    Step {
+        name: "contract",
+        about: "schemathesis against `consulate dev`: nothing that openapi.json does not say",
+        needs: &[Tool::Schemathesis],
+        run: |room| Outcome::one(contract(room)),
     },
     Step {
         name: "browser",
@@ -358,6 +368,18 @@ fn widget(room: &Room) -> Outcome {
         .args(tests_in(room, "widget/tests"));
     let finished = room.run("widget", node);
     Outcome::suites(tally::node_tests(&finished.output), finished)
+}
+
+/// Builds the command the way the test step does, and asks it for everything that its OpenAPI document says.
+fn contract(room: &Room) -> Finished {
+    room.fresh_log("contract");
+    let built = room.cargo("contract", &["test", "--workspace", "--locked", "--no-run"]);
+    if !built.success {
+        return built;
+    }
+    let mut python = Command::new(tools::contract_python(room));
+    python.arg("tests/contract/ask.py").arg(room.binary());
+    room.run("contract", python)
 }
 
 /// Runs the browser tests; a folder without any counts nothing.

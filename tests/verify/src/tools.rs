@@ -1,4 +1,4 @@
-//! What the steps need and a clean machine lacks: npm and Python packages, cargo-deny, Chromium.
+//! What the steps need and a clean machine lacks: npm and Python packages, cargo-deny, Chromium, schemathesis.
 //!
 //! Writes `node_modules` of `tests/node`, `tests/infra` and `widget`, and `.tools` (all git-ignored) and, only as root and only when no Chromium is found, installs
 //! Debian's package. Nothing is fetched when it is there already in the version the project names.
@@ -35,6 +35,8 @@ pub enum Tool {
     PythonPackages,
     /// The npm packages of `tests/infra`, likewise.
     InfraPackages,
+    /// schemathesis, as the lock of `tests/contract` has it.
+    Schemathesis,
 }
 
 impl Tool {
@@ -47,6 +49,7 @@ impl Tool {
             Self::Chromium => "Chromium",
             Self::PythonPackages => "PyPI packages",
             Self::InfraPackages => "npm (infra)",
+            Self::Schemathesis => "schemathesis",
         }
     }
 }
@@ -60,6 +63,7 @@ pub fn provide(tool: Tool, room: &Room) -> Result<String, String> {
         Tool::Chromium => chromium(room),
         Tool::PythonPackages => python_packages(room),
         Tool::InfraPackages => node_packages(room, "tests/infra"),
+        Tool::Schemathesis => schemathesis(room),
     }
 }
 
@@ -184,6 +188,37 @@ fn cargo_deny(room: &Room) -> Result<String, String> {
     } else {
         Err(format!("{} does not run.", path.display()))
     }
+}
+
+/// The Python of the environment that schemathesis is in.
+pub fn contract_python(room: &Room) -> PathBuf {
+    room.root().join(".tools/contract/bin/python")
+}
+
+/// A virtual environment with what the lock of `tests/contract` names and nothing else, unless it is there: a copy of the lock in it
+/// tells.
+fn schemathesis(room: &Room) -> Result<String, String> {
+    const LOCK: &str = "tests/contract/requirements.txt";
+    let folder = room.root().join(".tools/contract");
+    let lock = fs::read(room.root().join(LOCK)).map_err(|error| format!("{LOCK}: {error}"))?;
+    let stamp = folder.join(".installed-lock.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok("(there already)".to_owned());
+    }
+    if on_path("python3").is_none() {
+        let advice = "Install Python 3.11 or newer, with venv: python3 must be on the PATH.";
+        return Err(advice.to_owned());
+    }
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(&folder);
+    succeed(room, venv)?;
+    let mut pip = Command::new(contract_python(room));
+    // The lock is complete: nothing is resolved, so nothing else comes in.
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--requirement", LOCK]);
+    succeed(room, pip)?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok("(pip install)".to_owned())
 }
 
 /// Finds a Chromium or installs the distribution's.
