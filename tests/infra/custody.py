@@ -4,6 +4,7 @@ The gate shows by running that no permission is unneeded and that these are enou
 that nothing beside them is allowed to anybody, and what Lambda itself does in a role's name (logs, traces, feeding queues).
 """
 
+import copy
 from fnmatch import fnmatchcase
 
 # Of each secret, who may read it. Nobody else may.
@@ -146,10 +147,40 @@ def judge(told, prefix="consulate/", options=False):
         redrive = queues[logical]["RedrivePolicy"]
         expect(f"{logical}: tries", '"maxReceiveCount": 5' in redrive or '"maxReceiveCount":5' in redrive, True)
     expect("the salvage queue is FIFO", queues["SalvageQueue"].get("FifoQueue"), "true")
+    fed = sum(source["at_once"] for source in told["sources"].values())
+    expect("the queues leave the custodian room for calls", fed < custodian["reserved"], True)
     expect("the custodian's timeout", custodian["timeout"], 90)
     expect("the custodian's reservation", custodian["reserved"], 100 if options else 20)
     expect("table", told["table"], {
         "name": "other" if options else "consulate", "billing": "PAY_PER_REQUEST", "protected": True,
         "indexes": {"due": "d", "unhealthy": "u"}, "recovery": True, "ttl": "ttl",
     })
+    return findings
+
+
+# Ways to be wrong, each of which `judge` has to find: (function, statement, what is changed in it).
+MISTAKES = [
+    ("proxy", "AccessTokens", lambda s: s.update(Resource="arn:aws:secretsmanager:eu-central-1:123456789012:secret:consulate/keys/*")),
+    ("connect", "CallerKeys", lambda s: s.update(Resource="*")),
+    ("console", "WriteSecrets", lambda s: s["Action"].append("secretsmanager:GetSecretValue")),
+    ("console", "Connections", lambda s: s["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"].append("r")),
+    ("console", "Connections", lambda s: s["Condition"].pop("Null")),
+    ("settings", "Settings", lambda s: s["Action"].append("dynamodb:Scan")),
+    ("settings", "Settings", lambda s: s.pop("Condition")),
+    ("qrvey-token", "Settings", lambda s: s.update(Action=["dynamodb:GetItem", "dynamodb:PutItem"])),
+    ("connect", "Disconnect", lambda s: s["Condition"]["ForAllValues:StringLike"].update({"dynamodb:LeadingKeys": "*"})),
+    ("proxy", "Custodian", lambda s: s["Resource"].append("arn:aws:lambda:eu-central-1:123456789012:function:consulate-connect")),
+    ("custodian", "Log", lambda s: s.update(Resource="*")),
+    ("custodian", "Limits", lambda s: s.update(Action=["dynamodb:*"])),
+]
+
+
+def unseen(told):
+    """The mistakes that `judge` would not see: none."""
+    findings = []
+    for number, (function, sid, change) in enumerate(MISTAKES):
+        wrong = copy.deepcopy(told)
+        change(next(s for s in statements(wrong["functions"][function]) if s.get("Sid") == sid))
+        if not judge(wrong):
+            findings.append(f"mistake {number} ({function}, {sid}) is not seen")
     return findings

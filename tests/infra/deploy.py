@@ -54,6 +54,7 @@ class Stack:
     def __init__(self, endpoint, name, parameters):
         self.client = lambda service: boto3.client(service, endpoint_url=endpoint)
         self.name = name
+        self.parameters = parameters
         self.template = self.translated(parameters)
         makeable = {name: resource for name, resource in self.template["Resources"].items() if name not in ASKING}
         cloudformation = self.client("cloudformation")
@@ -121,7 +122,11 @@ class Stack:
         found = {}
         for logical, resource in self.of_type("AWS::Lambda::EventSourceMapping").items():
             mapping = self.client("lambda").get_event_source_mapping(UUID=self.resources[logical])
-            found[logical] = {"queue": mapping["EventSourceArn"], "batch": mapping["BatchSize"], "scaling": resource["Properties"]["ScalingConfig"]}
+            scaling = resource["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            if isinstance(scaling, dict):
+                scales, _, key = scaling["Fn::FindInMap"]
+                scaling = self.template["Mappings"][scales][self.parameters.get("Scale", "standard")][key]
+            found[logical] = {"queue": mapping["EventSourceArn"], "batch": mapping["BatchSize"], "at_once": scaling}
         return found
 
     def routes(self):
@@ -178,7 +183,7 @@ def main(out):
     told = Stack(endpoint, "consulate", PLAIN).told()
     optional = Stack(endpoint, "optional", EVERY_OPTION).told()
     server.stop()
-    findings = custody.judge(told) + custody.judge(optional, prefix="other/", options=True)
+    findings = custody.judge(told) + custody.judge(optional, prefix="other/", options=True) + custody.unseen(told)
     for finding in findings:
         print(f"not ok - {finding}")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consulate_core::clock::Clock;
+use consulate_flows::routes::ROUTES;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -144,6 +145,23 @@ impl World {
             cookies: serde_json::from_value(told["cookies"].clone()).unwrap_or_default(),
             text,
         })
+    }
+
+    /// Routes of the functions that the API does not lead to them.
+    pub fn astray(&self) -> Vec<String> {
+        let segment = |part: &str| match part {
+            "{*rest}" => "some/where".to_owned(),
+            part if part.starts_with('{') => "some".to_owned(),
+            part => part.to_owned(),
+        };
+        let rows = ROUTES.iter().filter_map(|row| {
+            let path: Vec<String> = row.path.split('/').map(segment).collect();
+            match self.route(&path.join("/")) {
+                Ok((_, function)) if function == row.function => None,
+                led => Some(format!("{} {}: {led:?}", row.function, row.path)),
+            }
+        });
+        rows.collect()
     }
 
     /// The deployed route of a path, and its function. Braces match one segment; the more literal route wins.

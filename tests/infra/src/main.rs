@@ -12,6 +12,7 @@
 
 mod admin;
 mod api;
+mod feed;
 mod journeys;
 mod process;
 mod rows;
@@ -77,6 +78,9 @@ async fn run(root: &Path, only: &[String]) -> anyhow::Result<Run> {
         passed: 0,
         failed: 0,
     };
+    let astray = run.world.astray();
+    println!("{}", astray.join("\n"));
+    run.report("every route leads to its function", astray.is_empty());
     let mut needs: BTreeMap<String, Need> = BTreeMap::new();
     for (name, _) in JOURNEYS {
         if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
