@@ -214,7 +214,7 @@ pub enum SecretCommand {
     /// Set a secret from the JSON on standard input
     ///
     /// widgets/ID    {"host_secrets":["current","next"]}
-    /// passports/ID  {"client_secret":"…"}
+    /// passports/ID  {"client_secret":"…"}, with "expires_at":"2027-06-30T00:00:00Z" if doctor is to warn of its end
     ///               {"private_key":"PEM","key_id":"…"} where the client signs (private_key_jwt)
     #[command(verbatim_doc_comment)]
     Set {

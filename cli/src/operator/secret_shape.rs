@@ -134,7 +134,7 @@ pub(super) fn widget(input: &SecretText) -> Result<SecretText, Refusal> {
     Ok(SecretText::new(json!({ field: secrets }).to_string()))
 }
 
-/// `{"client_secret":"…","endpoints"?:[…]}`, as it is stored for `passport`: with the addresses it may be sent to. A client
+/// `{"client_secret":"…","endpoints"?:[…],"expires_at"?:"…"}`, as it is stored for `passport`: with the addresses it may be sent to. A client
 /// that signs has `{"private_key":"PEM","key_id"?,"certificate_thumbprint"?,"endpoints"?}` instead.
 pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
     if passport.has_client_secret()

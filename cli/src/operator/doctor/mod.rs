@@ -38,7 +38,7 @@ pub async fn run(dev: Option<&Path>, arguments: &DoctorArguments) -> anyhow::Res
                 "target_unknown",
                 "environment",
                 &format!("{error:#}"),
-                "Set what it names, as docs/observability.md and `consulate --help` list it, or start `consulate dev`.",
+                "Set what it names (the stack's outputs have it; `consulate --help` lists what is read), or start `consulate dev`.",
             );
             Ok(told(notes, Vec::new()))
         }

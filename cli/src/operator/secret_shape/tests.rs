@@ -210,3 +210,20 @@ fn a_refusal_repeats_nothing_of_the_value() {
         assert!(!format!("{refusal:?}").contains("canary"), "{bad}");
     }
 }
+
+#[test]
+fn the_end_of_a_client_secret_is_a_time_and_is_kept() {
+    let end = "2027-06-30T00:00:00Z";
+    let given = json!({"client_secret": "s", "expires_at": end});
+    let stored = passport(&text(given), &graph()).unwrap();
+    let stored: Value = serde_json::from_str(stored.expose()).unwrap();
+    assert_eq!(
+        (&stored["expires_at"], &stored["client_secret"]),
+        (&json!(end), &json!("s"))
+    );
+    for bad in [json!("next summer"), json!(1_800_000_000), Value::Null] {
+        let given = json!({"client_secret": "s", "expires_at": bad});
+        let refused = passport(&text(given), &graph()).unwrap_err();
+        assert_eq!(refused.field.as_deref(), Some("expires_at"));
+    }
+}
