@@ -18,11 +18,11 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const CONNECTION = '/v1/widgets/demo/connections/acme';
 
-/** Builds and starts a server on a free port and an empty data folder. The caller stops it. */
-export async function startDev() {
+/** Builds and starts a server on a free port and an empty data folder, with further `words` of the command. The caller stops it. */
+export async function startDev(...words) {
   const binary = process.env.CONSULATE_BIN ?? build();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'consulate-browser-'));
-  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir], {
+  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir, ...words], {
     cwd: dataDir,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

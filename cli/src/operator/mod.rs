@@ -1,16 +1,14 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
 //! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `console`, `lint`, `pack`),
-//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure are `arguments`, `report`,
-//! `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `secret_store` (Secrets Manager); pure are `arguments`, `report`
+//! and `secret_shape`. The table's definitions are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 pub mod caller_jwt;
-mod changes;
 mod connections;
 mod console;
 pub mod dev_file;
-mod host_rule;
 pub mod import;
 mod import_report;
 mod import_secrets;
@@ -22,7 +20,6 @@ mod pack;
 mod passports;
 mod progress;
 mod providers;
-mod records;
 mod refusal;
 pub mod report;
 mod secret;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
+use consulate_bundle::records::Records;
 use consulate_core::aws::{self, Aws};
 use consulate_core::clock::Clock;
 use consulate_core::cohort::Shards;
@@ -86,6 +87,11 @@ impl Target {
     /// The table's connections.
     pub fn connections(&self) -> Connections {
         Connections::new(self.dynamodb.clone(), &self.table, self.shards.clone())
+    }
+
+    /// The table's definitions.
+    pub fn records(&self) -> Records {
+        Records::new(self.dynamodb.clone(), &self.table)
     }
 
     /// The custodian.
