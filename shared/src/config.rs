@@ -13,11 +13,13 @@
 //! | `CONSULATE_HOME_REGION` | optional: the one region that renews, where the table is in several |
 //! | `CONSULATE_DUE_SHARDS` | shards of the due index; 64 when unset. `64,256` while growing: read all, write the last |
 //! | `CONSULATE_IDLE_LIMIT_DAYS` | connections unused for so long are revoked; 90 when unset |
+//! | `CONSULATE_METRICS` | namespace of the metrics in the log lines; `Consulate` when unset, `off` for none |
 //! | `CONSULATE_EXTRA_CA` | optional PEM: one more trusted root certificate |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda |
 //! | `AWS_ENDPOINT_URL_DYNAMODB`, `…_SECRETS_MANAGER`, `…_LAMBDA`, `…_SQS`, `…_EVENTBRIDGE` | optional: another address of that service |
 
 use crate::cohort::Shards;
+use crate::metrics;
 use crate::secret::SecretText;
 
 /// Connections unused for so long are revoked, unless the operator says otherwise.
@@ -58,6 +60,8 @@ pub struct Config {
     pub due_shards: Shards,
     /// Connections unused for so long are revoked, days.
     pub idle_limit_days: i64,
+    /// Namespace of the metrics in the log lines; `None` for lines without them.
+    pub metrics: Option<String>,
     /// One more trusted root, PEM.
     pub extra_ca: Option<String>,
     /// Where AWS is, and as whom.
@@ -148,6 +152,15 @@ impl Config {
                 })?,
                 None => IDLE_LIMIT_DAYS,
             },
+            metrics: match optional("CONSULATE_METRICS") {
+                None => Some(metrics::NAMESPACE.to_owned()),
+                Some(off) if off == "off" => None,
+                Some(namespace) if is_namespace(&namespace) => Some(namespace),
+                Some(_) => return Err(Error {
+                    name: "CONSULATE_METRICS",
+                    problem: "must be a namespace of CloudWatch (letters, digits, . - _ / # :), or off",
+                }),
+            },
             extra_ca: optional("CONSULATE_EXTRA_CA"),
             aws: AwsConfig {
                 region: required("AWS_REGION")?,
@@ -165,6 +178,15 @@ impl Config {
     }
 }
 
+/// Amazon CloudWatch user guide, "Namespaces": `AWS/` is AWS's own.
+fn is_namespace(text: &str) -> bool {
+    text.len() <= 255
+        && !text.starts_with("AWS/")
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +198,7 @@ mod tests {
                 return None;
             }
             "CONSULATE_DUE_SHARDS" => "64,256",
+            "CONSULATE_METRICS" => "off",
             "CONSULATE_IDLE_LIMIT_DAYS" => "30",
             _ => "value",
         };
@@ -207,6 +230,24 @@ mod tests {
             Config::from_lookup(lookup).unwrap().secrets_prefix,
             "consulate/"
         );
+    }
+
+    #[test]
+    fn metrics_stand_under_consulate_unless_told_otherwise() {
+        let with = |value: Option<&'static str>| {
+            Config::from_lookup(move |name| match name {
+                "CONSULATE_METRICS" => value.map(str::to_owned),
+                other => lookup(other),
+            })
+            .map(|config| config.metrics)
+        };
+        assert_eq!(with(None).unwrap().as_deref(), Some("Consulate"));
+        assert_eq!(with(Some("off")).unwrap(), None);
+        assert_eq!(
+            with(Some("Staging/1")).unwrap().as_deref(),
+            Some("Staging/1")
+        );
+        assert!(with(Some("two words")).is_err() && with(Some("AWS/Lambda")).is_err());
     }
 
     #[test]

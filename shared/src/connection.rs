@@ -101,6 +101,7 @@ pub enum Health {
 }
 
 /// What became of a revocation, as shown to people.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Receipt {
     /// The outcome.
@@ -121,6 +122,7 @@ pub struct Ends {
 }
 
 /// Outcome of a revocation.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationResult {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Receipt;
 use crate::problem::Reason;
 use crate::table::ConnectionKey;
+use crate::trace::{self, Trace};
 
 /// What the custodian is asked.
 ///
@@ -66,6 +67,48 @@ pub enum Event {
         #[serde(flatten)]
         key: ConnectionKey,
     },
+    /// Note in the audit log what an operator did. Nothing else comes of it.
+    Note {
+        /// What was done.
+        deed: Deed,
+        /// To what: the id of a widget or passport, the name of a secret.
+        subject: String,
+        /// Access key id of who did it, as CloudTrail has it.
+        by: Option<String>,
+    },
+}
+
+/// What operators do, as the audit log names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are what the log says")]
+pub enum Deed {
+    WidgetImported,
+    PassportAdded,
+    ProviderAdded,
+    ProviderRemoved,
+    SecretSet,
+    KeysMade,
+    KeysRotated,
+    KeysResealed,
+    KeyRetired,
+}
+
+impl Deed {
+    /// `what` of its line.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::WidgetImported => "operator.widget_imported",
+            Self::PassportAdded => "operator.passport_added",
+            Self::ProviderAdded => "operator.provider_added",
+            Self::ProviderRemoved => "operator.provider_removed",
+            Self::SecretSet => "operator.secret_set",
+            Self::KeysMade => "operator.keys_made",
+            Self::KeysRotated => "operator.keys_rotated",
+            Self::KeysResealed => "operator.keys_resealed",
+            Self::KeyRetired => "operator.key_retired",
+        }
+    }
 }
 
 /// What the custodian says.
@@ -111,8 +154,40 @@ pub enum Answer {
         /// What became of it.
         receipt: Option<Receipt>,
     },
+    /// It is in the audit log.
+    Noted,
     /// Storage or secrets do not answer.
     Unavailable,
+}
+
+impl Answer {
+    /// Which one it is, as its JSON has it in `outcome`.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::AwaitingCompletion => "awaiting_completion",
+            Self::FlowSpent => "flow_spent",
+            Self::ProviderRefused { .. } => "provider_refused",
+            Self::ProviderUnavailable => "provider_unavailable",
+            Self::Misconfigured => "misconfigured",
+            Self::Refreshed { .. } => "refreshed",
+            Self::NotDue => "not_due",
+            Self::InProgress => "in_progress",
+            Self::BackOff { .. } => "back_off",
+            Self::AuthenticationRequired { .. } => "authentication_required",
+            Self::Revoked { .. } => "revoked",
+            Self::Noted => "noted",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// An event under way, with the ids of what it is part of.
+#[derive(Serialize)]
+struct Sent<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    trace: Trace,
 }
 
 /// The custodian cannot be reached. It may have acted.
@@ -144,15 +219,23 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`]: whether it acted is told by the row.
     pub async fn ask(&self, event: &Event) -> Result<Answer, Error> {
-        let payload = serde_json::to_vec(event).map_err(|_| Error::Unavailable)?;
-        let output = self
+        let trace = trace::current();
+        let xray = trace.xray.as_deref().and_then(|id| id.parse().ok());
+        let payload = serde_json::to_vec(&Sent { event, trace }).map_err(|_| Error::Unavailable)?;
+        let mut invoke = self
             .client
             .invoke()
             .function_name(&self.function)
             .payload(Blob::new(payload))
-            .send()
-            .await
-            .map_err(|_| Error::Unavailable)?;
+            .customize();
+        if let Some(id) = xray {
+            let id: http::HeaderValue = id;
+            // Lambda reads the trace from the invoke's header (X-Ray developer guide, "Tracing header").
+            invoke = invoke.mutate_request(move |request| {
+                request.headers_mut().insert(trace::XRAY_HEADER, id.clone());
+            });
+        }
+        let output = invoke.send().await.map_err(|_| Error::Unavailable)?;
         if output.function_error.is_some() {
             return Err(Error::Unavailable);
         }
@@ -178,5 +261,12 @@ mod tests {
             text,
             r#"{"outcome":"authentication_required","reason":"rotation_lost"}"#
         );
+        assert_eq!(answer.outcome(), "authentication_required");
+        let trace = Trace::default();
+        let sent = serde_json::to_value(Sent {
+            event: &event,
+            trace,
+        });
+        assert_eq!(sent.unwrap()["trace"], serde_json::json!({}));
     }
 }

@@ -18,8 +18,9 @@ use crate::dial;
 use crate::egress::{Egress, LoopbackExceptions};
 use crate::flow::Flows;
 use crate::issuers::Issuers;
+use crate::log;
 use crate::one_time::OneTimeJwts;
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::settings::Settings;
 
 /// What `consulate dev` allows that Lambda does not. `Default` allows nothing.
@@ -29,6 +30,8 @@ pub struct Leniency {
     pub loopback: LoopbackExceptions,
     /// How old a cached definition may be.
     pub definitions_fresh_for: Duration,
+    /// How old a cached secret may be.
+    pub secrets_fresh_for: Duration,
     /// Whether a lease of another process is known to be dead: one process per data folder.
     pub earlier_processes_are_dead: bool,
 }
@@ -38,6 +41,7 @@ impl Default for Leniency {
         Self {
             loopback: LoopbackExceptions::default(),
             definitions_fresh_for: definitions::FRESH_FOR,
+            secrets_fresh_for: secrets::FRESH_FOR,
             earlier_processes_are_dead: false,
         }
     }
@@ -84,6 +88,9 @@ impl Foundation {
     /// See [`Error`]: the cold start stops.
     pub async fn on_lambda() -> Result<Self, Error> {
         let foundation = Self::new(Config::from_env()?, Clock::system(), Leniency::default())?;
+        if let Some(namespace) = &foundation.config.metrics {
+            log::with_metrics(namespace);
+        }
         foundation.aws.open_table_connection().await;
         Ok(foundation)
     }
@@ -119,7 +126,11 @@ impl Foundation {
                 config.due_shards.clone(),
             ),
             flows: Flows::new(dynamodb, &config.table, config.due_shards.clone()),
-            secrets: Secrets::new(aws.secrets_manager(), &config.secrets_prefix),
+            secrets: Secrets::new(
+                aws.secrets_manager(),
+                &config.secrets_prefix,
+                leniency.secrets_fresh_for,
+            ),
             config,
             clock,
             tls,

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`definition`], [`host`], [`connection`], [`owner`], [`template`], [`qrvey`], [`digest`] | pure | records, and judgements about them |
 //! | [`seal`], [`secret`], [`random`], [`jwt`] | pure | keys, secrets, cryptography |
-//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`table`] | edge | the DynamoDB table |
+//! | [`definitions`], [`bindings`], [`connections`], [`grants`], [`subjects`], [`flow`], [`limits`], [`one_time`], [`schedule`], [`sealed_rows`], [`table`] | edge | the DynamoDB table |
 //! | [`secrets`], [`secret_writer`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`console`] | edge | sign-in, sessions and acts of the console |
 //! | [`settings`] | edge | private settings of widgets: the table, through the vault |
@@ -15,7 +15,8 @@
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`issuers`] | edge | OpenID Connect issuers: their keys, through [`egress`] |
-//! | [`foundation`], [`aws`], [`config`], [`clock`], [`log`] | | SDK settings, environment, time, the log |
+//! | [`foundation`], [`aws`], [`config`], [`clock`] | | SDK settings, environment, time |
+//! | [`log`], [`metrics`], [`trace`] | | the log, metrics as part of it, what a line belongs to |
 //! | [`caller`], [`http`], [`problem`], [`browser`] | | who calls; what they are answered |
 
 pub mod acting;
@@ -45,6 +46,7 @@ pub mod issuers;
 pub mod jwt;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod one_time;
 pub mod owner;
 pub mod passport;
@@ -54,6 +56,7 @@ pub mod queue;
 pub mod random;
 pub mod schedule;
 pub mod seal;
+pub mod sealed_rows;
 pub mod secret;
 pub mod secret_writer;
 pub mod secrets;
@@ -61,4 +64,5 @@ pub mod settings;
 pub mod subjects;
 pub mod table;
 pub mod template;
+pub mod trace;
 pub mod vault;

@@ -10,10 +10,18 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::clock::Clock;
+use crate::{metrics, trace};
 
 type Sink = Box<dyn Fn(&str) + Send + Sync>;
 
 static SINK: OnceLock<Sink> = OnceLock::new();
+static NAMESPACE: OnceLock<String> = OnceLock::new();
+
+/// Makes lines of this process carry their metrics, under `namespace`: where something reads them, as on Lambda. The first
+/// call wins.
+pub fn with_metrics(namespace: &str) {
+    let _already_set = NAMESPACE.set(namespace.to_owned());
+}
 
 /// Sends every line of this process to `sink` instead of standard error. The first call wins.
 pub fn set_sink(sink: impl Fn(&str) + Send + Sync + 'static) {
@@ -58,6 +66,16 @@ impl Fields {
         self
     }
 
+    /// The text of a field.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Whether there is a field of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Adds another's fields; theirs win.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -74,14 +92,30 @@ impl Fields {
     }
 }
 
-/// Writes one line: `{"time","level","function","event", …fields}`.
+/// Writes one line: `{"time","level","function","event", …fields, …trace}`, with its metrics where they are wanted.
 pub fn write(level: Level, function: &str, event: &str, fields: Fields) {
+    let now = Clock::system().now();
     let mut line = Map::new();
-    line.insert("time".to_owned(), Clock::system().now().rfc3339().into());
+    line.insert("time".to_owned(), now.rfc3339().into());
     line.insert("level".to_owned(), level.text().into());
     line.insert("function".to_owned(), function.into());
     line.insert("event".to_owned(), event.into());
     line.extend(fields.0);
+    let trace = trace::current();
+    for (name, id) in [
+        ("trace_id", trace.xray),
+        ("traceparent", trace.traceparent),
+        ("caused_by", trace.caused_by),
+    ] {
+        let id = id.map(Value::from);
+        // A request is not its own cause.
+        if let Some(id) = id.filter(|id| line.get("request_id") != Some(id)) {
+            line.insert(name.to_owned(), id);
+        }
+    }
+    if let Some(namespace) = NAMESPACE.get() {
+        metrics::embed(&mut line, namespace, now.millis());
+    }
     let line = Value::Object(line).to_string();
     match SINK.get() {
         Some(sink) => sink(&line),

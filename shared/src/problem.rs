@@ -11,6 +11,7 @@ use crate::random::NoEntropy;
 use crate::{caller, custody, log, secrets, settings, table, vault};
 
 /// The stable codes, each with one status. Widgets switch on them.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(
@@ -81,6 +82,14 @@ impl Code {
         }
     }
 
+    /// Its name, as documents have it.
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+
     fn title(self) -> &'static str {
         match self {
             Self::RequestMalformed => "The request cannot be read",
@@ -130,6 +139,7 @@ impl Code {
 }
 
 /// Why an account has to be connected (again).
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {

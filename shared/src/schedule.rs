@@ -78,6 +78,15 @@ impl Schedule {
         }
     }
 
+    /// The last minute that is done; `None` where the schedule has not come yet.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn last_minute(&self) -> Result<Option<i64>, Error> {
+        let progress = self.read(0).await?;
+        Ok((progress.sequence > 0).then_some(progress.done))
+    }
+
     /// Goes on from `seen`. `None` when another tick has gone on from there already.
     ///
     /// # Errors

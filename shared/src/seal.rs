@@ -188,6 +188,14 @@ impl Keyring {
     }
 }
 
+/// Id of the key that a sealed value is sealed under; `None` where it is none.
+pub fn key_id(sealed: &[u8]) -> Option<&str> {
+    let [FORMAT, id_len, rest @ ..] = sealed else {
+        return None;
+    };
+    std::str::from_utf8(rest.get(..usize::from(*id_len))?).ok()
+}
+
 fn data_key(key: &[u8; KEY_LEN], salt: &[u8]) -> Result<LessSafeKey, Error> {
     let derived = Salt::new(HKDF_SHA256, salt).extract(key);
     let expanded = derived
@@ -276,6 +284,18 @@ mod tests {
         assert_eq!(rotated.open(&sealed, PLACE).unwrap().expose(), "rt-1");
         let retired = keyring(&["newer"], "newer");
         assert_eq!(retired.open(&sealed, PLACE).unwrap_err(), Error::UnknownKey);
+    }
+
+    #[test]
+    fn a_value_names_the_key_it_is_sealed_under() {
+        let sealed = keyring(&["2026-11"], "2026-11")
+            .seal(&SecretText::new("rt-1"), PLACE)
+            .unwrap();
+        assert_eq!(key_id(&sealed), Some("2026-11"));
+        assert_eq!(
+            (key_id(&[]), key_id(&[2, 1, b'k']), key_id(&[1, 9, b'k'])),
+            (None, None, None)
+        );
     }
 
     #[test]

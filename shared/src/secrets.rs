@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::secret::SecretText;
 
 /// A value is read again when it is older than this.
-const FRESH_FOR: Duration = Duration::from_secs(60);
+pub const FRESH_FOR: Duration = Duration::from_secs(60);
 /// A value is served for this long while Secrets Manager does not answer.
 const STALE_FOR: Duration = Duration::from_secs(3_600);
 /// After a failed read nobody asks again for this long while a stale value serves.
@@ -49,15 +49,17 @@ struct Held {
 pub struct Secrets {
     client: Client,
     prefix: Arc<str>,
+    fresh_for: Duration,
     slots: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>>,
 }
 
 impl Secrets {
-    /// Reads secrets whose names start with `prefix` (`consulate/`).
-    pub fn new(client: Client, prefix: &str) -> Self {
+    /// Reads secrets whose names start with `prefix` (`consulate/`), again when they are older than `fresh_for`.
+    pub fn new(client: Client, prefix: &str, fresh_for: Duration) -> Self {
         Self {
             client,
             prefix: Arc::from(prefix),
+            fresh_for,
             slots: Arc::default(),
         }
     }
@@ -71,7 +73,7 @@ impl Secrets {
         // Holding the slot's lock while reading makes the read single flight.
         let mut slot = slot.lock().await;
         if let Some(held) = &slot.value
-            && (held.read_at.elapsed() < FRESH_FOR || held.asked_at.elapsed() < RETRY_AFTER)
+            && (held.read_at.elapsed() < self.fresh_for || held.asked_at.elapsed() < RETRY_AFTER)
         {
             return Ok(held.text.clone());
         }

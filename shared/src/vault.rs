@@ -59,7 +59,8 @@ impl Field {
         }
     }
 
-    fn keyring(self) -> &'static str {
+    /// Name of its keyring's secret.
+    pub fn keyring(self) -> &'static str {
         match self {
             Self::AccessToken => "keys/access",
             Self::RefreshToken => "keys/refresh",
@@ -89,7 +90,8 @@ impl Home {
         }
     }
 
-    fn place(&self, field: Field) -> Place<'_> {
+    /// The place of one of its fields.
+    pub fn place(&self, field: Field) -> Place<'_> {
         Place {
             item_key: &self.item_key,
             grant_id: &self.grant_id,

@@ -5,7 +5,8 @@
 //   node tests/node/oidc-provider.mjs [PORT] [API_PORT]      0 or absent: a free port
 //   OIDC_CONFIG   JSON: {"clients":[{"client_id","client_secret"?,"redirect_uris",
 //                        "token_endpoint_auth_method":"client_secret_basic|client_secret_post|private_key_jwt|none", "jwks"?}],
-//                        "access_token_ttl"?: seconds (12), "refresh_token_ttl"?: seconds (3600)}
+//                        "access_token_ttl"?: seconds (12), "refresh_token_ttl"?: seconds (3600),
+//                        "resource"?: access tokens are JWTs for this audience (RFC 9068), with `org_id`, not opaque}
 //                 Without "clients", one line of standard input brings them, as a JSON list: who needs this provider's address to
 //                 have a redirect URI of its own registers afterwards. Until then the issuer answers 503.
 //
@@ -55,6 +56,9 @@ const seen = {
   api: { answered: 0, refused: 0 },
 };
 
+/** `NAME.ORG`: whose account it is. */
+const organisationOf = (account) => account.split('.')[1] ?? 'o1';
+
 /** Listens on loopback and resolves with the port that was really taken. */
 function listen(server, wanted) {
   return new Promise((resolve, reject) => {
@@ -84,12 +88,25 @@ function buildProvider(issuer, clients, jwks) {
     conformIdTokenClaims: false,
     // The default of 15 seconds would let a 12-second access token live for 27.
     clockTolerance: 0,
-    features: { devInteractions: { enabled: true }, revocation: { enabled: true }, userinfo: { enabled: true } },
+    features: {
+      devInteractions: { enabled: true },
+      revocation: { enabled: true },
+      userinfo: { enabled: true },
+      ...(settings.resource && {
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => settings.resource,
+          useGrantedResource: () => true,
+          getResourceServerInfo: () => ({ scope: 'openid', audience: settings.resource, accessTokenFormat: 'jwt' }),
+        },
+      }),
+    },
+    extraTokenClaims: (_context, token) => (settings.resource ? { org_id: organisationOf(token.accountId) } : undefined),
     findAccount: (_context, id) => ({
       accountId: id,
       claims: () => ({
         sub: id,
-        org_id: id.split('.')[1] ?? 'o1',
+        org_id: organisationOf(id),
         email: `${id}@people.example`,
         email_verified: !id.startsWith('unverified'),
         name: `${id} of the example`,

@@ -23,6 +23,7 @@ use axum::Router;
 use consulate_core::clock::Clock;
 use consulate_core::egress::LoopbackExceptions;
 use consulate_core::foundation::{Foundation, Leniency};
+use consulate_core::secrets;
 use consulate_fakes::dynamodb::Engine;
 use consulate_fakes::event_source::EventSource;
 use consulate_fakes::eventbridge::EventBridge;
@@ -80,6 +81,8 @@ pub struct Options {
     pub schedule: bool,
     /// Time, for the functions, the simulators and the demo's provider.
     pub clock: Clock,
+    /// How old a secret in a function's memory may be.
+    pub secrets_fresh_for: Duration,
     /// Hears every log line.
     pub listener: Option<Listener>,
 }
@@ -97,6 +100,7 @@ impl Options {
             stand_ins: Vec::new(),
             schedule: true,
             clock: Clock::system(),
+            secrets_fresh_for: secrets::FRESH_FOR,
             listener: None,
         }
     }
@@ -209,6 +213,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     let leniency = Leniency {
         loopback,
         definitions_fresh_for: DEFINITIONS_FRESH_FOR,
+        secrets_fresh_for: options.secrets_fresh_for,
         earlier_processes_are_dead: true,
     };
     let foundation = Foundation::new(dev_config(&dev_file), options.clock.clone(), leniency)?;

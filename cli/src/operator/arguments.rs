@@ -54,6 +54,10 @@ pub enum Command {
     Console(ConsoleArguments),
     /// Print a signed caller JWT, as the widget's host would make it
     Token(TokenArguments),
+    /// Look for what is wrong with a deployment: each finding with its cure
+    Doctor(DoctorArguments),
+    /// Print a shell's completions: consulate completions bash > ~/.local/share/bash-completion/completions/consulate
+    Completions(CompletionsArguments),
 }
 
 /// `consulate dev`.
@@ -220,10 +224,51 @@ pub enum SecretCommand {
 }
 
 /// `consulate keys …`.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
     /// Make the keyrings, once
     Init,
+    /// List the keyrings and the ids of their keys
+    List,
+    /// Publish a new key in every keyring, wait until every function has it, seal with it from then on
+    Rotate(RotateArguments),
+    /// Move what is sealed with former keys over to the new ones, while everything serves
+    Reseal,
+    /// Take out a key that nothing is sealed with any more
+    Retire(RetireArguments),
+}
+
+/// `consulate keys rotate`.
+#[derive(Args, Clone, Debug)]
+pub struct RotateArguments {
+    /// Seconds to wait after publishing and after promoting: two lifetimes of a function's cache, and a little
+    #[arg(long, value_name = "SECONDS", default_value_t = 130)]
+    pub wait_seconds: u64,
+}
+
+/// `consulate keys retire`.
+#[derive(Args, Clone, Debug)]
+pub struct RetireArguments {
+    /// The key's id, as `consulate keys list` shows it
+    pub id: String,
+    /// Seconds between the two looks at the table: the custodian's timeout, and a little
+    #[arg(long, value_name = "SECONDS", default_value_t = 100)]
+    pub wait_seconds: u64,
+}
+
+/// `consulate completions`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `consulate doctor`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArguments {
+    /// Ask no provider: what can be seen from the account alone
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `consulate console`.

@@ -1,17 +1,21 @@
 //! The operator's commands against a table and Secrets Manager. IAM is the root of trust; there is no password here.
 //!
-//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys`, `caller_jwt`, `console`, `lint`, `pack`),
-//! each answering a [`Report`]. Beneath them `orphans` (connections nobody can reach any more), `progress` (of long work), `secret_store` (Secrets Manager); pure are `arguments`, `report`
-//! and `secret_shape`. The table's definitions are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
+//! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys` with `keyring` and `reseal`, `caller_jwt`,
+//! `console`, `lint`, `pack`), a folder for `doctor`, each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans`
+//! (connections nobody can reach any more), `progress` (of long work) and `secret_store` (Secrets Manager); pure are
+//! `arguments`, `report` and `secret_shape`. The table's definitions are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
+mod audit;
 pub mod caller_jwt;
 mod connections;
 mod console;
 pub mod dev_file;
+pub mod doctor;
 pub mod import;
 mod import_report;
 mod import_secrets;
+mod keyring;
 pub mod keys;
 mod lint;
 mod orphans;
@@ -22,6 +26,7 @@ mod progress;
 mod providers;
 mod refusal;
 pub mod report;
+mod reseal;
 mod secret;
 mod secret_shape;
 mod secret_store;
@@ -30,6 +35,7 @@ pub mod target;
 use std::io::Read as _;
 
 use anyhow::Context as _;
+use clap::CommandFactory as _;
 use consulate_core::secret::SecretText;
 
 pub use caller_jwt::token;
@@ -45,8 +51,8 @@ pub use providers::{
 pub use secret::set as set_secret;
 
 use arguments::{
-    Arguments, Command, ConsoleArguments, KeysCommand, PassportsCommand, ProvidersArguments,
-    ProvidersCommand, SecretCommand,
+    Arguments, Command, ConsoleArguments, PassportsCommand, ProvidersArguments, ProvidersCommand,
+    SecretCommand,
 };
 use report::Report;
 use target::Target;
@@ -90,13 +96,24 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Option<Report>> {
             let target = Target::new(dev).await?;
             set_secret(&target, name, &standard_input()?).await?
         }
-        Command::Keys(KeysCommand::Init) => keys::init(&Target::new(dev).await?).await?,
+        Command::Keys(command) => keys::run(&Target::new(dev).await?, command).await?,
+        Command::Doctor(doctor_arguments) => doctor::run(dev, doctor_arguments).await?,
+        Command::Completions(completions) => completions_of(completions.shell),
         Command::Console(ConsoleArguments { name }) => {
             console(&Target::new(dev).await?, name).await?
         }
         Command::Token(token_arguments) => token(&Target::new(dev).await?, token_arguments).await?,
     };
+    audit::note(dev, &arguments.command, &report).await;
     Ok(Some(report))
+}
+
+fn completions_of(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "consulate", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let json = serde_json::json!({ "shell": shell.to_string(), "script": script });
+    Report::done(script, json)
 }
 
 fn standard_input() -> anyhow::Result<SecretText> {

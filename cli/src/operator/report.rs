@@ -67,6 +67,16 @@ impl Report {
         Self::new(outcome, text, json!({ "findings": findings }))
     }
 
+    /// A command whose answer is a judgement.
+    pub fn judged(is_bad: bool, text: impl Into<String>, json: impl Serialize) -> Self {
+        let outcome = if is_bad {
+            Outcome::Findings
+        } else {
+            Outcome::Done
+        };
+        Self::new(outcome, text, json)
+    }
+
     fn new(outcome: Outcome, text: impl Into<String>, json: impl Serialize) -> Self {
         Self {
             outcome,

@@ -1,5 +1,6 @@
 //! PURE. What `secret set` takes: exactly the documented JSON, judged without ever repeating a value.
 
+use consulate_core::clock::Timestamp;
 use consulate_core::definition::QrveyTemplate;
 use consulate_core::passport::{ClientAuthentication, Passport};
 use consulate_core::qrvey::is_param;
@@ -15,6 +16,9 @@ const SHORTEST_HOST_SECRET: usize = 16;
 const MOST_HOST_SECRETS: usize = 8;
 /// Secrets Manager holds no more in one secret.
 const LONGEST: usize = 64 * 1024;
+
+/// When the secret ends at the provider.
+const EXPIRES_AT: &str = "expires_at";
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +142,8 @@ pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<Secret
     {
         return signing_key(input, passport);
     }
-    let mut object = object(input, &["client_secret", "endpoints"])?;
+    let mut object = object(input, &["client_secret", "endpoints", EXPIRES_AT])?;
+    let expires_at = expiry(&mut object)?;
     let secret = match object.remove("client_secret") {
         Some(Value::String(secret)) => SecretText::new(secret),
         _ => return Err(Refusal::of("client_secret", "must be text")),
@@ -161,7 +166,26 @@ pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<Secret
         ));
     }
     judge_endpoints(object.remove("endpoints"), passport)?;
-    Ok(client_secret(&secret, passport))
+    let stored = client_secret(&secret, passport);
+    match (expires_at, serde_json::from_str(stored.expose())) {
+        (Some(end), Ok(Value::Object(mut document))) => {
+            document.insert(EXPIRES_AT.to_owned(), end.into());
+            Ok(SecretText::new(Value::Object(document).to_string()))
+        }
+        _ => Ok(stored),
+    }
+}
+
+/// When the client secret, or the key, ends at the provider: for `consulate doctor`, which warns before.
+fn expiry(object: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
+    match object.remove(EXPIRES_AT) {
+        None => Ok(None),
+        Some(Value::String(text)) if Timestamp::parse_rfc3339(&text).is_some() => Ok(Some(text)),
+        Some(_) => Err(Refusal::of(
+            EXPIRES_AT,
+            "must be a time as 2027-06-30T00:00:00Z, or be left out",
+        )),
+    }
 }
 
 /// `{"api_key":"…","domain"?:"…"}`, as it is stored for `template`: with the instance it may be sent to.
@@ -204,8 +228,15 @@ pub(super) fn is_api_key_for(stored: &SecretText, domain: &str) -> bool {
 /// The key of a client that signs, as it is stored.
 fn signing_key(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
     const OPTIONAL: [&str; 2] = ["key_id", "certificate_thumbprint"];
-    let known = ["private_key", OPTIONAL[0], OPTIONAL[1], "endpoints"];
+    let known = [
+        "private_key",
+        OPTIONAL[0],
+        OPTIONAL[1],
+        "endpoints",
+        EXPIRES_AT,
+    ];
     let mut object = object(input, &known)?;
+    let expires_at = expiry(&mut object)?;
     judge_endpoints(object.remove("endpoints"), passport)?;
     let is_pem = |text: &str| {
         text.contains("-----BEGIN PRIVATE KEY-----") && text.contains("-----END PRIVATE KEY-----")
@@ -227,6 +258,9 @@ fn signing_key(input: &SecretText, passport: &Passport) -> Result<SecretText, Re
         }
     }
     object.insert("endpoints".to_owned(), json!(passport.secret_endpoints()));
+    if let Some(end) = expires_at {
+        object.insert(EXPIRES_AT.to_owned(), end.into());
+    }
     Ok(SecretText::new(Value::Object(object).to_string()))
 }
 

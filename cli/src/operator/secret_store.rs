@@ -1,6 +1,7 @@
 //! EDGE. The operator's side of Secrets Manager. What it reads and writes never gets into a message.
 
 use aws_sdk_secretsmanager::Client;
+use consulate_core::clock::Timestamp;
 use consulate_core::secret::SecretText;
 
 use super::refusal::told;
@@ -63,6 +64,17 @@ impl SecretStore {
             }
             Err(error) => Err(told(SERVICE, &error)),
         }
+    }
+
+    /// When the secret was changed last, asked without reading it.
+    pub async fn changed_at(&self, name: &str) -> anyhow::Result<Option<Timestamp>> {
+        let described = self.client.describe_secret().secret_id(self.full(name));
+        let described = described
+            .send()
+            .await
+            .map_err(|error| told(SERVICE, &error))?;
+        let changed = described.last_changed_date();
+        Ok(changed.map(|changed| Timestamp::from_seconds(changed.secs())))
     }
 
     /// Makes the secret. False when it is there already; it is then left as it is.

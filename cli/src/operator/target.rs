@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use consulate_bundle::records::Records;
 use consulate_core::aws::{self, Aws};
 use consulate_core::clock::Clock;
@@ -15,6 +16,7 @@ use consulate_core::config::{AwsConfig, Config, IDLE_LIMIT_DAYS};
 use consulate_core::connections::Connections;
 use consulate_core::custody::Custodian;
 use consulate_core::dial;
+use consulate_core::queue::Queue;
 use consulate_core::secret::SecretText;
 
 use super::dev_file::DevFile;
@@ -52,6 +54,16 @@ pub struct Target {
     pub custodian: Option<String>,
     /// Shards of the indexes.
     pub shards: Shards,
+    /// FIFO queue of answers that could not be stored at once; `None` where there is none, or the environment does not say.
+    pub salvage_queue_url: Option<String>,
+    /// STS, to be told who acts; `None` on loopback.
+    pub sts: Option<aws_sdk_sts::Client>,
+    /// Where we are.
+    pub region: String,
+    /// What the functions of `consulate dev` use.
+    pub loopback: Option<AwsConfig>,
+    /// Who acts: an AWS principal's credentials; `None` on loopback.
+    pub credentials: Option<SharedCredentialsProvider>,
     /// Time.
     pub clock: Clock,
 }
@@ -80,6 +92,11 @@ impl Target {
             lambda: aws.lambda(),
             custodian: Some(config.custodian.clone()),
             shards: config.due_shards.clone(),
+            salvage_queue_url: config.salvage_queue_url.clone(),
+            sts: None,
+            region: config.aws.region.clone(),
+            loopback: Some(config.aws.clone()),
+            credentials: None,
             clock,
         }
     }
@@ -94,6 +111,46 @@ impl Target {
         Records::new(self.dynamodb.clone(), &self.table)
     }
 
+    /// Whether answers of providers wait in the salvage queue, where there is one.
+    ///
+    /// # Errors
+    /// The queue cannot be asked.
+    pub async fn answers_wait_to_land(&self) -> anyhow::Result<bool> {
+        let Some(url) = &self.salvage_queue_url else {
+            return Ok(false);
+        };
+        let queue = Queue::new(self.aws().await?.sqs(), url);
+        let is_empty = queue.is_empty().await;
+        Ok(!is_empty.map_err(|_| anyhow!("the salvage queue cannot be asked"))?)
+    }
+
+    /// Clients as the functions have them, with the credentials of now.
+    pub async fn aws(&self) -> anyhow::Result<Aws> {
+        let Some(provider) = &self.credentials else {
+            let settings = self.loopback.clone();
+            let settings = settings.context("no AWS credentials are set")?;
+            return Ok(Aws::new(settings, dial::tls(None)?, self.clock.clone()));
+        };
+        let credentials = provider
+            .provide_credentials()
+            .await
+            .map_err(|_| anyhow!("no AWS credentials can be had"))?;
+        let config = AwsConfig {
+            region: self.region.clone(),
+            home_region: None,
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: SecretText::new(credentials.secret_access_key()),
+            session_token: credentials.session_token().map(SecretText::new),
+            dynamodb_endpoint: None,
+            secrets_manager_endpoint: None,
+            lambda_endpoint: None,
+            sqs_endpoint: variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL")),
+            eventbridge_endpoint: None,
+        };
+        let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
+        Ok(Aws::new(config, tls, self.clock.clone()))
+    }
+
     /// The custodian.
     ///
     /// # Errors
@@ -103,6 +160,13 @@ impl Target {
             "CONSULATE_CUSTODIAN is not set: name the custodian function of your deployment",
         )?;
         Ok(Custodian::new(self.lambda.clone(), name))
+    }
+
+    /// The id of the access key that acts, which CloudTrail names too; `None` on loopback.
+    pub async fn access_key_id(&self) -> Option<String> {
+        let provider = self.credentials.as_ref()?;
+        let credentials = provider.provide_credentials().await.ok()?;
+        Some(credentials.access_key_id().to_owned())
     }
 
     /// The redirect URI a provider has to know for `passport`.
@@ -130,7 +194,7 @@ impl Target {
             .http_client(aws::sdk_http(tls, clock.clone()))
             .load()
             .await;
-        settings.region().ok_or_else(|| {
+        let region = settings.region().cloned().ok_or_else(|| {
             anyhow!("no AWS region is set: set AWS_REGION, or a region in your AWS profile")
         })?;
         Ok(Self {
@@ -148,6 +212,11 @@ impl Target {
                     .context("CONSULATE_DUE_SHARDS is not of the form 64 or 64,256")?,
                 None => Shards::default(),
             },
+            salvage_queue_url: variable("CONSULATE_SALVAGE_QUEUE_URL"),
+            sts: Some(aws_sdk_sts::Client::new(&settings)),
+            region: region.to_string(),
+            loopback: None,
+            credentials: settings.credentials_provider(),
             clock,
         })
     }
@@ -174,6 +243,7 @@ pub fn dev_config(file: &DevFile) -> Config {
         // Few rows, and one process: nothing to spread.
         due_shards: Shards::parse("2").unwrap_or_default(),
         idle_limit_days: IDLE_LIMIT_DAYS,
+        metrics: None,
         extra_ca: None,
         aws: AwsConfig {
             region: "us-east-1".to_owned(),

@@ -1,6 +1,6 @@
 //! Secrets, keyrings and passports as the operator sets them.
 
-use consulate::operator::arguments::PassportArguments;
+use consulate::operator::arguments::{KeysCommand, PassportArguments};
 use consulate::operator::report::Outcome;
 use consulate::operator::{add_passport, keys, list_passports};
 use serde_json::{Value, json};
@@ -85,7 +85,9 @@ async fn keyrings_are_made_once() {
         .map(|name| room.running.secrets.get(&format!("consulate/{name}")))
         .into();
     assert!(before.iter().all(Option::is_some));
-    let report = keys::init(&room.running.target).await.unwrap();
+    let report = keys::run(&room.running.target, &KeysCommand::Init)
+        .await
+        .unwrap();
     assert_eq!(report.outcome, Outcome::Refused);
     let after: Vec<_> = keys::KEYRINGS
         .map(|name| room.running.secrets.get(&format!("consulate/{name}")))

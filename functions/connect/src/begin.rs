@@ -13,8 +13,10 @@ use serde::Serialize;
 use crate::target::{Change, Target};
 use crate::{State, logged};
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ConnectLink))]
 #[derive(Serialize)]
-struct Link {
+pub(crate) struct Link {
     connect_url: String,
     expires_at: consulate_core::clock::Timestamp,
 }

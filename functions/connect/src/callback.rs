@@ -38,11 +38,7 @@ pub(crate) async fn callback(
         Ok(None) => return refused(&state.base_url, Failure::StateSpent),
         Err(_) => return refused(&state.base_url, Failure::Unavailable),
     };
-    let fields = Fields::new()
-        .with("widget", &flow.ask.widget)
-        .with("auth_key", &flow.ask.auth_key)
-        .with("passport", &flow.ask.key.passport)
-        .with("mode", flow.ask.mode);
+    let fields = flow.ask.fields();
     if flow.ask.key.passport != passport {
         forget(&state, &flow).await;
         return logged(refused(&state.base_url, Failure::WrongPassport), fields);

@@ -1,4 +1,4 @@
-//! The browser client: `GET /v1/consulate.js`, an ES module, and `GET /v1/consulate.classic.js`, a script that brings a global.
+//! Files that anybody may have: the OpenAPI document, `GET /v1/openapi.json`, and the browser client: `GET /v1/consulate.js`, an ES module, and `GET /v1/consulate.classic.js`, a script that brings a global.
 //!
 //! Built from `widget/src` and checked in, so that no build of ours needs node. The same public bytes for everybody, and no cookie or
 //! caller is looked at: so any page may load them, also one that asks for `integrity` or is cross-origin isolated. Nothing else here
@@ -11,6 +11,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Uri};
 
 const MODULE: &str = include_str!("../../../widget/dist/consulate.js");
+const CONTRACT: &str = include_str!("../../../openapi.json");
 const CLASSIC: &str = include_str!("../../../widget/dist/consulate.classic.js");
 
 /// Whoever names the version they mean gets no other.
@@ -26,6 +27,12 @@ pub(crate) async fn module(uri: Uri, headers: HeaderMap) -> Response {
 /// `GET /v1/consulate.classic.js`.
 pub(crate) async fn classic(uri: Uri, headers: HeaderMap) -> Response {
     answer(CLASSIC, &uri, &headers)
+}
+
+/// `GET /v1/openapi.json`: what all widget routes take and answer.
+pub(crate) async fn contract() -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], CONTRACT).into_response()
 }
 
 fn answer(script: &'static str, uri: &Uri, headers: &HeaderMap) -> Response {

@@ -16,8 +16,9 @@ use crate::target::{Change, Target, bound_passport};
 use crate::{State, logged};
 
 /// `{"status":"disconnected","revocation":{…}}` or `{"status":"not_connected","revocation":null}`.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Serialize)]
-struct Disconnected {
+pub(crate) struct Disconnected {
     status: &'static str,
     revocation: Option<Receipt>,
 }

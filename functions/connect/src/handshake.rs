@@ -14,7 +14,6 @@ use consulate_core::definition::{Passport, Widget};
 use consulate_core::digest;
 use consulate_core::flow::{Ask, Mode, TICKET_SECONDS};
 use consulate_core::http::Bounded;
-use consulate_core::log::Fields;
 use consulate_core::problem::{Code, Problem};
 use consulate_core::random;
 use http::StatusCode;
@@ -44,7 +43,7 @@ pub(crate) async fn open(
 async fn opened(state: &State, ticket: &str) -> Result<Response, Refusal> {
     let now = state.clock.now();
     let ask = state.flows.read_ticket(ticket, now).await?.ok_or(SPENT)?;
-    let fields = fields(&ask);
+    let fields = ask.fields();
     match ask.mode {
         // No ticket is ever made for it: the console's flows begin by invoke.
         Mode::Console => Err(SPENT),
@@ -200,7 +199,7 @@ async fn confirmed(
     if !asked_by(&ask, &who.caller) || !who.may_change(ask.owner_mode) {
         return Err(REFUSED);
     }
-    let fields = fields(&ask);
+    let fields = ask.fields();
     let departure = prepare(state, ask).await?;
     // Last: what is refused for anything else uses no JWT up.
     match state.callers.use_up(&who).await {
@@ -216,14 +215,6 @@ async fn confirmed(
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(logged(response, fields.with("outcome", "departed")))
-}
-
-fn fields(ask: &Ask) -> Fields {
-    Fields::new()
-        .with("widget", &ask.widget)
-        .with("auth_key", &ask.auth_key)
-        .with("passport", &ask.key.passport)
-        .with("mode", ask.mode)
 }
 
 /// The hidden value that goes with a cookie and a ticket: nothing has to be stored to recognise it.

@@ -26,6 +26,8 @@ mod begin;
 mod callback;
 mod client;
 mod complete;
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod cookies;
 mod disconnect;
 mod handshake;
@@ -98,6 +100,7 @@ pub fn routes() -> Routes<State> {
     const CALLBACK: &str = "/v1/callback/{passport}";
     Routes::new()
         .get("/v1/health", health)
+        .get("/v1/openapi.json", client::contract)
         .get("/v1/consulate.js", client::module)
         .get("/v1/consulate.classic.js", client::classic)
         .get("/v1/widgets/{widget}/connections", status::list)

@@ -23,6 +23,8 @@ use crate::{State, logged};
 const BATCH: usize = 50;
 
 /// The status document of one authentication.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Connection))]
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
     auth_key: String,
@@ -49,12 +51,14 @@ pub(crate) struct Document {
 }
 
 /// What has to be typed where nobody can consent.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Serialize)]
 struct Typed {
     kind: Credential,
     fields: &'static [CredentialField],
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Standing {
@@ -64,6 +68,7 @@ enum Standing {
     Disconnected,
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Readiness {
     name: String,
@@ -71,6 +76,7 @@ struct Readiness {
     missing_scopes: Vec<String>,
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ApiStatus {
@@ -80,8 +86,10 @@ enum ApiStatus {
     NotConnected,
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Connections))]
 #[derive(Serialize)]
-struct List {
+pub(crate) struct List {
     connections: Vec<Document>,
 }
 

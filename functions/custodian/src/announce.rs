@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use consulate_core::clock::Timestamp;
 use consulate_core::connection::RevocationResult;
+use consulate_core::custody::{Answer, Deed};
 use consulate_core::log::{self, Fields, Level};
 use consulate_core::problem::Reason;
 use consulate_core::table::ConnectionKey;
@@ -94,6 +95,24 @@ impl Run<'_> {
             self.fields.add("not_on_the_bus", what.name());
         }
     }
+}
+
+/// Longer ids and names there are not.
+const SUBJECT_LONGEST: usize = 128;
+
+/// Writes what an operator says to have done into the audit log.
+pub(crate) fn note(request_id: &str, deed: Deed, subject: &str, by: Option<&str>) -> Answer {
+    let subject: String = subject.chars().take(SUBJECT_LONGEST).collect();
+    let is_key_id = |text: &&str| {
+        text.len() <= SUBJECT_LONGEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let line = Fields::new()
+        .with("request_id", request_id)
+        .with("what", deed.what())
+        .with("subject", subject)
+        .with("by", by.filter(is_key_id));
+    log::write(Level::Info, "custodian", "audit", line);
+    Answer::Noted
 }
 
 #[cfg(test)]

@@ -80,15 +80,19 @@ async fn one(mut run: Run<'_>, pk: &str, turn: Turn) {
     if started + crate::token_endpoint::POST_TIMEOUT >= run.deadline {
         return;
     }
-    let answer = match (key, turn.cycle) {
-        (Some(key), Cycle::Revoke) => run.revoke(&key, Urgency::Due).await,
-        (Some(key), Cycle::Minutes(_)) => run.refresh(&key, Wanted::Schedule { turn }).await,
-        (None, _) if Grants::is_pk(pk) => run.attend_stray(pk).await,
+    let (work, answer) = match (key, turn.cycle) {
+        (Some(key), Cycle::Revoke) => ("revoke", run.revoke(&key, Urgency::Due).await),
+        (Some(key), Cycle::Minutes(_)) => {
+            let wanted = Wanted::Schedule { turn };
+            ("refresh", run.refresh(&key, wanted).await)
+        }
+        (None, _) if Grants::is_pk(pk) => ("stray", run.attend_stray(pk).await),
         (None, _) => match flow_id(pk) {
-            Some(flow) => run.attend_flow(flow).await,
+            Some(flow) => ("flow", run.attend_flow(flow).await),
             None => return,
         },
     };
+    run.fields.add("audit", work);
     // Ten million quiet looks are no news, nor is every row that waits while its provider is left alone.
     if answer != consulate_core::custody::Answer::NotDue && !run.held_back {
         written(run, "attend", started, answer);

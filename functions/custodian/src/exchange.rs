@@ -233,7 +233,10 @@ impl Run<'_> {
             .await
             .map_err(unavailable)?
         {
-            Some(passport) => Ok(passport),
+            Some(passport) => {
+                self.fields.add("provider", &passport.provider);
+                Ok(passport)
+            }
             None => Err(Answer::Misconfigured),
         }
     }

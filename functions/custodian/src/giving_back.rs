@@ -384,11 +384,11 @@ impl Run<'_> {
         id: &str,
     ) -> Result<Option<std::sync::Arc<Passport>>, Error> {
         self.fields.add("passport", id);
-        self.state
-            .definitions
-            .passport(id)
-            .await
-            .map_err(|_| Error::Unavailable)
+        let read = self.state.definitions.passport(id).await;
+        let passport = read.map_err(|_| Error::Unavailable)?;
+        let provider = passport.as_ref().map(|passport| &passport.provider);
+        self.fields.add("provider", provider);
+        Ok(passport)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use consulate_core::clock::Timestamp;
 use consulate_core::custody::Event;
+use consulate_core::trace::{self, Trace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -65,8 +66,11 @@ pub async fn handle(state: &State, payload: Value, request_id: &str) -> Result<V
         }
         return Ok(tick::tick(state, time, request_id).await);
     }
+    let carried = payload.get("trace").cloned();
+    let carried = carried.and_then(|trace| serde_json::from_value(trace).ok());
+    let trace = Trace::of_invoke(carried, trace::current().xray.as_deref());
     let event: Event = read(payload)?;
-    let answer = run(state, event, request_id).await;
+    let answer = trace.around(run(state, event, request_id)).await;
     serde_json::to_value(answer).map_err(|_| Malformed)
 }
 

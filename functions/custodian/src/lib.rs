@@ -213,7 +213,11 @@ pub async fn run(state: &State, event: Event, request_id: &str) -> Answer {
         }
         Event::RefreshNow { key } => ("refresh", run.refresh(&key, Wanted::Operator).await),
         Event::Revoke { key } => ("revoke", run.revoke(&key, Urgency::Hurried).await),
+        Event::Note { deed, subject, by } => {
+            return announce::note(request_id, deed, &subject, by.as_deref());
+        }
     };
+    run.fields.add("audit", name);
     written(run, name, started, answer)
 }
 
@@ -230,9 +234,11 @@ fn written(run: Run<'_>, name: &str, started: Instant, answer: Answer) -> Answer
         | Answer::NotDue
         | Answer::InProgress
         | Answer::BackOff { .. }
+        | Answer::Noted
         | Answer::Revoked { .. } => Level::Info,
     };
     let mut fields = run.fields;
+    fields.add("outcome", answer.outcome());
     fields.add("answer", &answer);
     fields.add("duration_ms", started.elapsed().as_millis() as u64);
     log::write(level, "custodian", name, fields);

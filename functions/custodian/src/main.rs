@@ -1,6 +1,7 @@
 //! Cold start of the custodian on Lambda.
 
 use consulate_core::foundation::Foundation;
+use consulate_core::trace::Trace;
 use consulate_custodian::State;
 use consulate_custodian::incoming::handle;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -10,7 +11,10 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     let state = State::new(&Foundation::on_lambda().await?)?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        Ok::<_, Error>(handle(&state, event.payload, &event.context.request_id).await?)
+        let context = event.context;
+        let work = handle(&state, event.payload, &context.request_id);
+        let trace = Trace::of_invoke(None, context.xray_trace_id.as_deref());
+        Ok::<_, Error>(trace.around(work).await?)
     }))
     .await
 }

@@ -49,6 +49,7 @@ impl Run<'_> {
         urgency: Urgency,
     ) -> Result<Answer, Answer> {
         let passport = self.revoker(&key.passport).await.map_err(unavailable)?;
+        self.fields.add("owner", key.owner.as_str());
         let owner = format!(
             "{}.{}",
             self.state.instance,

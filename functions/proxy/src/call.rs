@@ -73,6 +73,7 @@ async fn answer(
     log.add("auth_key", &authentication.auth_key);
     let passport = bound_passport(state, &widget.id, authentication).await?;
     log.add("passport", &passport.id);
+    log.add("provider", &passport.provider);
     let template = state.template(widget, &passport, api).map_err(|error| {
         Problem::new(Code::Unavailable, "The API's definition cannot be used.").field(error.field)
     })?;
@@ -102,6 +103,7 @@ async fn answer(
     let mut slot = slot_of(host.as_deref())?;
     let owner = OwnerKey::of(&caller.caller, authentication.owner);
     let main = ConnectionKey::new(&passport.id, owner);
+    log.add("owner", main.owner.as_str());
     let tokens = &state.access_tokens;
     let opened = tokens.get(&main.in_slot(slot), &passport).await;
     let mut opened = opened.map_err(required)?;

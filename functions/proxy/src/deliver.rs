@@ -23,8 +23,10 @@ use serde::Serialize;
 use crate::State;
 use crate::call::{bound_passport, problem_of};
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AccessToken))]
 #[derive(Serialize)]
-struct Delivered<'a> {
+pub(crate) struct Delivered<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_at: Timestamp,
@@ -73,6 +75,7 @@ async fn answer(
     authentication.may_deliver().map_err(refused)?;
     let passport = bound_passport(state, &widget.id, authentication).await?;
     log.add("passport", &passport.id);
+    log.add("provider", &passport.provider);
     passport.may_deliver(authentication).map_err(refused)?;
 
     let owner = OwnerKey::of(&caller.caller, authentication.owner);

@@ -30,11 +30,15 @@ pub const UPSTREAM_BODY_LIMIT: usize = REPLY_LIMIT;
 #[error("the envelope is too large")]
 pub struct TooLarge;
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
     status_code: u16,
+    /// The API's JSON as it is, text, or base64.
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     body: Shown<'a>,
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, String>))]
     headers: Headers<'a>,
     content_type: Option<&'a str>,
     is_success: bool,
@@ -45,6 +49,7 @@ struct Envelope<'a> {
 }
 
 /// What an envelope says beside Appspace's members when the API was called too often.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Throttled {

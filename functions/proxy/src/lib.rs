@@ -10,6 +10,8 @@
 mod access_token;
 mod acting;
 mod call;
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod deliver;
 pub mod echo_guard;
 pub mod envelope;

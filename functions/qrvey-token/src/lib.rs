@@ -6,6 +6,8 @@
 //!
 //! Source: Qrvey, "Embedding Widgets Using a Security Token".
 
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod endpoint;
 mod held;
 mod look_up;

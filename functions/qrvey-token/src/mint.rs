@@ -23,8 +23,10 @@ use crate::render::{self, Refusal, Rendered, Sources};
 use crate::{State, look_up, params};
 
 /// What the widget's configuration is made of. Qrvey's widgets read either spelling of the token, by their age.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QrveyConfig))]
 #[derive(Serialize)]
-struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     domain: &'a str,
     qv_token: &'a str,
     #[serde(rename = "qvToken")]
@@ -74,6 +76,7 @@ async fn answer(
         .field("name")
     })?;
     log.add("template", name);
+    log.add("provider", "qrvey");
     let chosen = params::read(body, template)?;
     let settings = look_up::settings(&state.settings, template, caller).await?;
     let sources = Sources {

@@ -5,6 +5,8 @@
 //! pages through them; `value` is what may be put. Storing and sealing
 //! are the core's ([`consulate_core::settings`]).
 
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod list;
 mod one;
 mod shelf;

@@ -15,15 +15,20 @@ use crate::shelf::Shelf;
 use crate::{State, logged};
 
 /// `{"settings":[…],"next":null}`.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Settings))]
 #[derive(Serialize)]
-struct List {
+pub(crate) struct List {
     settings: Vec<Entry>,
     next: Option<String>,
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Setting))]
 #[derive(Serialize)]
 struct Entry {
     key: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     value: Box<RawValue>,
     /// As `If-Match` takes it, quotes included.
     etag: String,

@@ -18,8 +18,10 @@ use crate::value::JsonText;
 use crate::{State, logged};
 
 /// What a `PUT` is answered with.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StoredSetting))]
 #[derive(Serialize)]
-struct Put<'a> {
+pub(crate) struct Put<'a> {
     key: &'a str,
     /// As `If-Match` takes it, quotes included.
     etag: String,

@@ -73,6 +73,7 @@ impl Details {
 }
 
 /// An account at a provider, as its profile names it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Id.

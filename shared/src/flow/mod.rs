@@ -15,6 +15,8 @@ pub use self::store::Flows;
 use crate::clock::Timestamp;
 use crate::definition::OwnerMode;
 use crate::digest;
+use crate::log::Fields;
+use crate::owner::OwnerKey;
 use crate::table::{
     ConnectionKey, Error, Item, b, get_s, map_s, n, opt_b, opt_n, opt_s, opt_time, read_map_s, s,
     time,
@@ -66,6 +68,21 @@ pub struct Ask {
     /// Where to, in redirect mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<String>,
+}
+
+impl Ask {
+    /// What every log line about it says: nobody's name, but whose it is as a digest.
+    pub fn fields(&self) -> Fields {
+        let (host, organisation, user) = (&self.host, &self.organisation, &self.user);
+        let caller = OwnerKey::of_record(host, organisation, user, OwnerMode::User);
+        Fields::new()
+            .with("widget", &self.widget)
+            .with("auth_key", &self.auth_key)
+            .with("passport", &self.key.passport)
+            .with("owner", self.key.owner.as_str())
+            .with("caller", caller.as_str())
+            .with("mode", self.mode)
+    }
 }
 
 /// One authorization in progress.

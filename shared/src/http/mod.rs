@@ -1,9 +1,13 @@
 //! What every HTTP function does around its handlers: request id, CORS, security headers, the problem document, the one
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
+mod audit;
+#[cfg(feature = "openapi")]
+pub mod contract;
 mod preconditions;
 mod routes;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -18,10 +22,13 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::caller::{Callers, WidgetCaller};
+use crate::definition::OwnerMode;
 use crate::definitions::Definitions;
 use crate::log::{self, Fields, Level};
+use crate::owner::OwnerKey;
 use crate::problem::{Code, Problem};
 use crate::random;
+use crate::trace::Trace;
 
 pub use self::preconditions::{Preconditions, Reading, entity_tag};
 pub use self::routes::{Route, Routes};
@@ -33,6 +40,10 @@ pub const BODY_LIMIT: usize = 256 * 1024;
 /// extensions by whoever runs the router.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// Who a request turned out to be from, for its log line: a digest, nobody's name. The extractor fills it in.
+#[derive(Clone, Default)]
+struct Who(Arc<OnceLock<OwnerKey>>);
 
 #[derive(Clone)]
 struct Edge {
@@ -62,15 +73,24 @@ pub fn edge(routes: Router, function: &'static str, definitions: Definitions) ->
         .layer(middleware::from_fn_with_state(edge, around))
 }
 
-async fn around(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
+async fn around(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let request_id = match request.extensions().get::<RequestId>() {
         Some(RequestId(id)) => id.clone(),
         None => random::id().unwrap_or_default(),
     };
+    let trace = Trace::of(request.headers(), &request_id);
+    trace
+        .around(answered(edge, request_id, request, next))
+        .await
+}
+
+async fn answered(edge: Edge, request_id: String, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
     request
         .extensions_mut()
         .insert(RequestId(request_id.clone()));
+    let who = Who::default();
+    request.extensions_mut().insert(who.clone());
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -85,11 +105,16 @@ async fn around(State(edge): State<Edge>, mut request: Request, next: Next) -> R
     } else {
         next.run(request).await
     };
+    let audit = route
+        .as_deref()
+        .and_then(|route| audit::name(&method, route));
     let mut fields = Fields::new()
         .with("request_id", &request_id)
+        .with("audit", audit)
         .with("method", method.as_str())
         .with("route", route)
-        .with("widget", widget);
+        .with("widget", widget)
+        .with("caller", who.0.get().map(OwnerKey::as_str));
     let mut level = Level::Info;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         fields.add("code", problem.code());
@@ -111,6 +136,10 @@ async fn around(State(edge): State<Edge>, mut request: Request, next: Next) -> R
             .unwrap_or_default(),
     );
     fields.add("status", response.status().as_u16());
+    if !fields.has("outcome") {
+        let outcome = fields.text("code").unwrap_or("ok").to_owned();
+        fields.add("outcome", outcome);
+    }
     fields.add("duration_ms", started.elapsed().as_millis() as u64);
     log::write(level, edge.function, "request", fields);
 
@@ -197,7 +226,12 @@ where
             )
             .field("authorization"));
         }
-        Ok(Callers::from_ref(state).verify(widget, jwt).await?)
+        let caller = Callers::from_ref(state).verify(widget, jwt).await?;
+        if let Some(Who(who)) = parts.extensions.get() {
+            // A handler may take the caller twice; it is the same one.
+            let _same = who.set(OwnerKey::of(&caller.caller, OwnerMode::User));
+        }
+        Ok(caller)
     }
 }
 

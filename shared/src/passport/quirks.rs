@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What an account is connected with.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
@@ -21,6 +22,7 @@ pub enum Credential {
 }
 
 /// Something an owner types to connect.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CredentialField {
     /// Member of the request's JSON body.

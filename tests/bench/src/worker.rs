@@ -118,6 +118,7 @@ fn config(addresses: &Addresses) -> Config {
         event_bus: None,
         due_shards: Shards::default(),
         idle_limit_days: IDLE_LIMIT_DAYS,
+        metrics: None,
         extra_ca: None,
         aws: AwsConfig {
             region: "us-east-1".to_owned(),

@@ -12,6 +12,7 @@ pub mod acme;
 pub mod browser;
 pub mod bundle;
 pub mod consent;
+pub mod contract;
 pub mod jose;
 pub mod oidc;
 pub mod own;

@@ -14,6 +14,7 @@ use consulate_core::clock::Clock;
 use consulate_core::custody::{Answer as Said, Event};
 use consulate_core::secret::SecretText;
 use consulate_custodian as custodian;
+use consulate_fakes::qrvey::{Qrvey, Settings};
 use consulate_fakes::serve::Served;
 use http::Method;
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use tempfile::TempDir;
 
 use crate::acme::{API, Acme, CLIENT_ID, LOGIN, MOVED};
 use crate::bundle::ORIGIN;
+use crate::qrvey::{API_KEY, DOMAIN};
 use crate::stack::{HOST_SECRET, sign};
 use crate::wire::{Answer, Wire};
 
@@ -56,8 +58,10 @@ pub struct Own {
     pub log: Arc<Mutex<Vec<String>>>,
     /// Where everything lies.
     pub folder: TempDir,
+    /// A Qrvey instance, at [`crate::qrvey::DOMAIN`].
+    pub qrvey: Qrvey,
     custodian: custodian::State,
-    acme_served: Served,
+    served: [Served; 2],
     wire: Wire,
 }
 
@@ -89,7 +93,15 @@ impl Own {
         let log = Arc::default();
         let clock = Clock::system();
         let (acme, acme_served) = Acme::start(&clock).await;
-        let dev = start(options(&folder, &acme_served, &clock, &log))
+        let theirs = clock.clone();
+        let settings = Settings {
+            api_keys: vec![API_KEY.to_owned()],
+            clock: Arc::new(move || theirs.now().millis()),
+            ..Settings::default()
+        };
+        let (qrvey, qrvey_served) = Qrvey::start(settings, 0).await.unwrap();
+        let served = [acme_served, qrvey_served];
+        let dev = start(options(&folder, &served, &clock, &log))
             .await
             .unwrap();
         let host = json!({"host_secrets": [HOST_SECRET]}).to_string();
@@ -101,7 +113,8 @@ impl Own {
             acme,
             log,
             folder,
-            acme_served,
+            qrvey,
+            served,
             wire: Wire::default(),
         }
     }
@@ -110,7 +123,7 @@ impl Own {
     pub async fn restart(self) -> Self {
         let clock = self.dev.clock.clone();
         self.dev.stop().await.unwrap();
-        let options = options(&self.folder, &self.acme_served, &clock, &self.log);
+        let options = options(&self.folder, &self.served, &clock, &self.log);
         let dev = start(options).await.unwrap();
         Self {
             custodian: custodian::State::new(&dev.foundation).unwrap(),
@@ -369,7 +382,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
 
 fn options(
     folder: &TempDir,
-    acme: &Served,
+    [acme, qrvey]: &[Served; 2],
     clock: &Clock,
     log: &Arc<Mutex<Vec<String>>>,
 ) -> Options {
@@ -382,7 +395,10 @@ fn options(
     options.stand_ins = [API, LOGIN, MOVED]
         .map(|host| (host.to_owned(), acme.addr.port()))
         .to_vec();
+    let qrvey_host = DOMAIN.trim_start_matches("https://").to_owned();
+    options.stand_ins.push((qrvey_host, qrvey.addr.port()));
     options.listener = Some(Arc::new(move |line: &str| {
+        crate::contract::check(line);
         kept.lock().unwrap().push(line.to_owned())
     }));
     options
@@ -415,6 +431,10 @@ fn bundle_documents() -> (Value, Value) {
         "widget": WIDGET, "host": {"type": "happeo", "id": "acme"}, "origins": [ORIGIN],
         "admins": [{"organisation": "o1", "user": "admin"}, {"organisation": "o2", "user": "boss"}],
         "authentications": owners,
+        "settings": {"user": true, "organisation": "admins"},
+        "qrvey": {"sales": {
+            "domain": DOMAIN, "userid": "izfZIkc", "appid": "59VShVtjM", "clientid": "{user.id}", "orgId": "{organisation.id}",
+        }},
     });
     (schema, consulate)
 }

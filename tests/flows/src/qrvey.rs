@@ -87,6 +87,7 @@ impl Board {
             .map(|host| (host.to_owned(), served.addr.port()))
             .to_vec();
         options.listener = Some(Arc::new(move |line: &str| {
+            crate::contract::check(line);
             kept.lock().unwrap().push(line.to_owned())
         }));
         let board = Self {

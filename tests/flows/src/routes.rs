@@ -50,6 +50,7 @@ const NOTHING: &str = "holds nothing of anybody's";
 #[rustfmt::skip]
 pub const ROUTES: &[Row] = &[
     row("connect", "GET", "/v1/health", ByAnybody(NOTHING)),
+    row("connect", "GET", "/v1/openapi.json", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/consulate.js", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/consulate.classic.js", ByAnybody(NOTHING)),
     row("connect", "GET", "/v1/widgets/{widget}/connections", ByCallers(&[("connections", "")])),

@@ -50,6 +50,22 @@ impl Stack {
         change: impl FnOnce(&mut Bundle),
         settings: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::start_all(change, settings, |_| {}).await
+    }
+
+    /// With a changed bundle, or a server started otherwise.
+    pub async fn start_over(
+        change: impl FnOnce(&mut Bundle),
+        start_otherwise: impl FnOnce(&mut Options),
+    ) -> Self {
+        Self::start_all(change, |_| {}, start_otherwise).await
+    }
+
+    async fn start_all(
+        change: impl FnOnce(&mut Bundle),
+        settings: impl FnOnce(&mut Settings),
+        start_otherwise: impl FnOnce(&mut Options),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let mut provider_settings = Settings::new("http://127.0.0.1:0");
@@ -60,6 +76,7 @@ impl Stack {
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut options = options(&folder, &served.url(), clock, &log);
         options.port = Some(0);
+        start_otherwise(&mut options);
         let mut bundle = Bundle::new(&served.url());
         change(&mut bundle);
         options.allow.append(&mut bundle.allow);
@@ -343,6 +360,7 @@ fn options(
     options.allow = vec![provider_url.trim_start_matches("http://").to_owned()];
     options.clock = clock;
     options.listener = Some(Arc::new(move |line: &str| {
+        crate::contract::check(line);
         kept.lock().unwrap().push(line.to_owned())
     }));
     options

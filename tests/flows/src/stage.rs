@@ -71,6 +71,7 @@ impl Stage {
         options.simulate = vec![id.to_owned()];
         options.imports = vec![bundle];
         options.listener = Some(Arc::new(move |line: &str| {
+            crate::contract::check(line);
             kept.lock().unwrap().push(line.to_owned())
         }));
         let dev = start(options).await.unwrap();

@@ -169,6 +169,7 @@ pub(crate) fn foundation(world: &Shared, instance: usize, environment: &Environm
         event_bus: None,
         due_shards: Shards::parse("1").unwrap_or_default(),
         idle_limit_days: 90,
+        metrics: None,
         extra_ca: None,
         aws: aws.clone(),
     };

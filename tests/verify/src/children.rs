@@ -58,11 +58,16 @@ impl Room {
         &self.root
     }
 
+    /// Cargo's target folder.
+    pub fn target(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        self.root.join(target)
+    }
+
     /// The command as `cargo test` builds it. Tests that start it are told where it lies, so that nobody builds it again with
     /// other features.
     pub fn binary(&self) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        self.root.join(target).join("debug/consulate")
+        self.target().join("debug/consulate")
     }
 
     /// Whether outputs are shown as they come, so that a failing one need not be repeated.

@@ -14,6 +14,7 @@
 )]
 
 mod children;
+mod infra;
 mod sources;
 mod steps;
 mod tally;
@@ -156,6 +157,9 @@ fn perform(room: &Room, step: &Step) -> Tally {
         seconds(started.elapsed()),
         outcome.tally
     );
+    for note in &outcome.notes {
+        println!("             {note}");
+    }
     if outcome.tally.failed > 0 && !room.live() {
         println!(
             "{}\n{}\n{}",

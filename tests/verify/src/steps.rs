@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::children::{Finished, Room};
+use crate::infra;
 use crate::sources;
 use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
 
 /// The crates that run on Lambda.
-const FUNCTIONS: [&str; 6] = [
+pub const FUNCTIONS: [&str; 6] = [
     "consulate-connect",
     "consulate-console",
     "consulate-custodian",
@@ -24,7 +25,7 @@ const FUNCTIONS: [&str; 6] = [
 
 /// What must not be linked into a function, as the start of a line of `cargo tree`, and why. `cargo deny` bans most of it for the
 /// workspace; this asks about each function built alone, as it is for Lambda, with the features it then has.
-const UNLINKED: [(&str, &str); 15] = [
+const UNLINKED: [(&str, &str); 16] = [
     ("aws-lc-", "a second crypto library; ring is the one"),
     ("native-tls ", "a second TLS library; rustls is the one"),
     ("openssl", "a second TLS library; rustls is the one"),
@@ -50,6 +51,10 @@ const UNLINKED: [(&str, &str); 15] = [
     ),
     ("regex v", "1.5 MB that serde_json_path brings by default"),
     ("clap ", "belongs to the command"),
+    (
+        "utoipa ",
+        "belongs to the OpenAPI document, which is checked in",
+    ),
     ("dynoxide-rs ", "the engine is for loopback"),
     ("consulate v", "functions do not depend on the command"),
     (
@@ -79,11 +84,14 @@ pub struct Step {
 }
 
 /// How a step went.
+#[derive(Default)]
 pub struct Outcome {
     /// Its checks or tests.
     pub tally: Tally,
     /// What to show when one of them failed.
     pub output: String,
+    /// What to show however it went, line by line.
+    pub notes: Vec<String>,
 }
 
 /// Every step, in the order of a full run.
@@ -131,6 +139,18 @@ pub const STEPS: &[Step] = &[
         run: |room| Outcome::one(deny(room)),
     },
     Step {
+        name: "infra",
+        about: "the deployment template: cfn-lint, sam validate --lint, checkov",
+        needs: &[Tool::PythonPackages],
+        run: infra::lint,
+    },
+    Step {
+        name: "deploy",
+        about: "the template deployed to moto on loopback; roles against what is promised",
+        needs: &[Tool::PythonPackages],
+        run: infra::deploy,
+    },
+    Step {
         name: "clippy",
         about: "cargo clippy on all targets, warnings denied",
         needs: &[],
@@ -167,27 +187,53 @@ pub const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "contract",
+        about: "schemathesis against `consulate dev`: nothing that openapi.json does not say",
+        needs: &[Tool::Schemathesis],
+        run: |room| Outcome::one(contract(room)),
+    },
+    Step {
         name: "browser",
         about: "node --test on tests/browser, in a real Chromium",
         needs: &[Tool::NodePackages, Tool::Chromium],
         run: browser,
     },
+    Step {
+        name: "lambda",
+        about: "cargo lambda build --release of every function, with its zipped size",
+        needs: &[Tool::PythonPackages],
+        run: infra::lambda,
+    },
+    Step {
+        name: "upload",
+        about: "cargo lambda deploy of a function to moto on loopback",
+        needs: &[Tool::PythonPackages],
+        run: infra::upload,
+    },
+    Step {
+        name: "gate",
+        about: "the built functions behind a gate of their deployed policies; needs `deploy` and `lambda` before it",
+        needs: &[Tool::PythonPackages, Tool::InfraPackages],
+        run: infra::gate,
+    },
 ];
 
 impl Outcome {
     /// One check.
-    fn one(finished: Finished) -> Self {
+    pub fn one(finished: Finished) -> Self {
         Self {
             tally: Tally::of(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 
     /// Test suites, as they were counted.
-    fn suites(tally: Tally, finished: Finished) -> Self {
+    pub fn suites(tally: Tally, finished: Finished) -> Self {
         Self {
             tally: tally.checked(finished.success),
             output: finished.output,
+            notes: Vec::new(),
         }
     }
 }
@@ -324,15 +370,24 @@ fn widget(room: &Room) -> Outcome {
     Outcome::suites(tally::node_tests(&finished.output), finished)
 }
 
+/// Builds the command the way the test step does, and asks it for everything that its OpenAPI document says.
+fn contract(room: &Room) -> Finished {
+    room.fresh_log("contract");
+    let built = room.cargo("contract", &["test", "--workspace", "--locked", "--no-run"]);
+    if !built.success {
+        return built;
+    }
+    let mut python = Command::new(tools::contract_python(room));
+    python.arg("tests/contract/ask.py").arg(room.binary());
+    room.run("contract", python)
+}
+
 /// Runs the browser tests; a folder without any counts nothing.
 fn browser(room: &Room) -> Outcome {
     room.fresh_log("browser");
     let tests = tests_in(room, "tests/browser");
     if tests.is_empty() {
-        return Outcome {
-            tally: Tally::default(),
-            output: String::new(),
-        };
+        return Outcome::default();
     }
     // Builds the command the way the test step does, which has done so already in a whole run.
     let built = room.cargo("browser", &["test", "--workspace", "--locked", "--no-run"]);

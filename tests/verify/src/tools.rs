@@ -1,6 +1,6 @@
-//! What the steps need and a clean machine lacks: npm packages, cargo-deny, Chromium.
+//! What the steps need and a clean machine lacks: npm and Python packages, cargo-deny, Chromium, schemathesis.
 //!
-//! Writes `node_modules` of `tests/node` and `widget`, and `.tools` (all git-ignored) and, only as root and only when no Chromium is found, installs
+//! Writes `node_modules` of `tests/node`, `tests/infra` and `widget`, and `.tools` (all git-ignored) and, only as root and only when no Chromium is found, installs
 //! Debian's package. Nothing is fetched when it is there already in the version the project names.
 
 use std::fs;
@@ -31,6 +31,12 @@ pub enum Tool {
     CargoDeny,
     /// A Chromium to drive.
     Chromium,
+    /// The Python packages of `tests/infra`, exactly as its lock file names them.
+    PythonPackages,
+    /// The npm packages of `tests/infra`, likewise.
+    InfraPackages,
+    /// schemathesis, as the lock of `tests/contract` has it.
+    Schemathesis,
 }
 
 impl Tool {
@@ -41,6 +47,9 @@ impl Tool {
             Self::WidgetPackages => "npm (widget)",
             Self::CargoDeny => "cargo-deny",
             Self::Chromium => "Chromium",
+            Self::PythonPackages => "PyPI packages",
+            Self::InfraPackages => "npm (infra)",
+            Self::Schemathesis => "schemathesis",
         }
     }
 }
@@ -52,6 +61,9 @@ pub fn provide(tool: Tool, room: &Room) -> Result<String, String> {
         Tool::WidgetPackages => node_packages(room, "widget"),
         Tool::CargoDeny => cargo_deny(room),
         Tool::Chromium => chromium(room),
+        Tool::PythonPackages => python_packages(room),
+        Tool::InfraPackages => node_packages(room, "tests/infra"),
+        Tool::Schemathesis => schemathesis(room),
     }
 }
 
@@ -97,6 +109,61 @@ fn node_packages(room: &Room, name: &str) -> Result<String, String> {
     Ok("(npm ci)".to_owned())
 }
 
+/// A virtual environment with what the lock file names and nothing else, unless it is there: a copy of the lock file in it tells.
+fn python_packages(room: &Room) -> Result<String, String> {
+    const LOCK: &str = "tests/infra/requirements.txt";
+    let lock = fs::read(room.root().join(LOCK)).map_err(|error| format!("{LOCK}: {error}"))?;
+    let stamp = python_folder(room).join(".installed-lock.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok("(there already)".to_owned());
+    }
+    if on_path("python3").is_none() {
+        return Err(
+            "Install Python 3.11 or newer, with venv: python3 must be on the PATH.".to_owned(),
+        );
+    }
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"])
+        .arg(python_folder(room));
+    succeed(room, venv)?;
+    let mut pip = python_program(room, "python");
+    // The lock is complete: nothing is resolved, so nothing else comes in.
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ])
+    .args(["--requirement", LOCK]);
+    succeed(room, pip)?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok("(pip install)".to_owned())
+}
+
+fn python_folder(room: &Room) -> PathBuf {
+    room.root().join(".tools/python")
+}
+
+/// A program of the Python packages. It finds its siblings: cargo-lambda looks for zig, and `sam` for cargo-lambda.
+pub fn python_program(room: &Room, name: &str) -> Command {
+    let programs = python_folder(room).join("bin");
+    let mut command = Command::new(programs.join(name));
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(programs).chain(std::env::split_paths(&rest));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
+    // No account is meant, none is asked, and nobody is told.
+    command.envs([
+        ("SAM_CLI_TELEMETRY", "0"),
+        ("AWS_DEFAULT_REGION", "eu-central-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
+    command
+}
+
 /// Builds cargo-deny into `.tools/cargo`: about a minute on two cores, once. Unoptimised link and codegen settings, because it runs
 /// for a second and is built on every fresh CI machine.
 fn cargo_deny(room: &Room) -> Result<String, String> {
@@ -121,6 +188,37 @@ fn cargo_deny(room: &Room) -> Result<String, String> {
     } else {
         Err(format!("{} does not run.", path.display()))
     }
+}
+
+/// The Python of the environment that schemathesis is in.
+pub fn contract_python(room: &Room) -> PathBuf {
+    room.root().join(".tools/contract/bin/python")
+}
+
+/// A virtual environment with what the lock of `tests/contract` names and nothing else, unless it is there: a copy of the lock in it
+/// tells.
+fn schemathesis(room: &Room) -> Result<String, String> {
+    const LOCK: &str = "tests/contract/requirements.txt";
+    let folder = room.root().join(".tools/contract");
+    let lock = fs::read(room.root().join(LOCK)).map_err(|error| format!("{LOCK}: {error}"))?;
+    let stamp = folder.join(".installed-lock.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok("(there already)".to_owned());
+    }
+    if on_path("python3").is_none() {
+        let advice = "Install Python 3.11 or newer, with venv: python3 must be on the PATH.";
+        return Err(advice.to_owned());
+    }
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(&folder);
+    succeed(room, venv)?;
+    let mut pip = Command::new(contract_python(room));
+    // The lock is complete: nothing is resolved, so nothing else comes in.
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--requirement", LOCK]);
+    succeed(room, pip)?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok("(pip install)".to_owned())
 }
 
 /// Finds a Chromium or installs the distribution's.

@@ -52,21 +52,21 @@ impl Run<'_> {
                 Err(Answer::Misconfigured)
             }
             Outcome::NotSent => {
-                self.fields.add("provider", "not_sent");
+                self.fields.add("provider_answer", "not_sent");
                 Err(self.not_sent(flight, AFTER_NOT_SENT).await)
             }
             Outcome::Throttled(seconds) => {
-                self.fields.add("provider", "throttled");
+                self.fields.add("provider_answer", "throttled");
                 Err(self
                     .not_sent(flight, i64::try_from(seconds).unwrap_or(AFTER_UNKNOWN))
                     .await)
             }
             Outcome::OtherSlotsOnly => {
-                self.fields.add("provider", "other_slots_only");
+                self.fields.add("provider_answer", "other_slots_only");
                 self.unknown(flight, false).await
             }
             Outcome::Unknown { unclear_refusal } => {
-                self.fields.add("provider", "unknown");
+                self.fields.add("provider_answer", "unknown");
                 self.unknown(flight, unclear_refusal).await
             }
         }

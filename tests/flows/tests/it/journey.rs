@@ -326,10 +326,18 @@ async fn status(stack: &Stack, traveller: Traveller) -> Value {
     stack.status(&stack.jwt(traveller.user), MINE).await
 }
 
+/// What is retryable is tried again, as the browser client does: fifty at once may find a busy machine.
 async fn items(stack: &Stack, traveller: Traveller) -> Answer {
-    stack
-        .api(&stack.jwt(traveller.user), "items", json!({"top": 2}))
-        .await
+    let jwt = stack.jwt(traveller.user);
+    let mut tries = 0;
+    loop {
+        let answer = stack.api(&jwt, "items", json!({"top": 2})).await;
+        tries += 1;
+        if answer.status != 503 || answer.json()["retryable"] != true || tries == 5 {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// Waits until the access token has really ended: at most the twelve seconds it lives.

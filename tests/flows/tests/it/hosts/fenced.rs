@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use consulate_flows::own::{HEADER, Items, Own, QUERY, SHARED, done};
+use consulate_fakes::qrvey::TokenCall;
+use consulate_flows::own::{HEADER, Items, Own, QUERY, SHARED, WIDGET, done};
+use consulate_flows::qrvey::API_KEY;
 use consulate_flows::routes::{ROUTES, Try, tries};
 use consulate_flows::stack::{HOST_SECRET, sign};
 use http::Method;
@@ -14,6 +16,12 @@ use serde_json::{Value, json};
 
 const KEY: &str = "a-key-of-adas-0123456789";
 const OTHER: &str = "desk-elsewhere";
+/// Settings of the owners; their value.
+const KEPT: [(&str, &str); 2] = [
+    ("ada", "settings/user/theme"),
+    ("admin", "settings/organisation/theme"),
+];
+const KEPT_VALUE: &str = r#"{"secret":"of the owners"}"#;
 
 /// Somebody who is not the owner.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +105,7 @@ fn mask(document: &mut Value) {
             for (name, value) in members {
                 match name.as_str() {
                     "request_id" | "connect_url" | "expires_at" | "connected_at" | "updated_at"
-                    | "at"
+                    | "at" | "etag" | "qv_token" | "qvToken" | "refresh_after"
                         if value.is_string() =>
                     {
                         *value = json!("…")
@@ -116,11 +124,17 @@ async fn stage() -> Own {
     let own = Own::start().await;
     own.acme.accept(KEY);
     done(&own.import_as(OTHER, "elsewhere").await);
+    let secrets = &own.dev.secrets;
     let host = json!({"host_secrets": [HOST_SECRET]}).to_string();
-    own.dev
-        .secrets
+    secrets
         .put(&format!("consulate/widgets/{OTHER}"), &host)
         .unwrap();
+    let api_key = json!({ "api_key": API_KEY }).to_string();
+    for widget in [WIDGET, OTHER] {
+        secrets
+            .put(&format!("consulate/qrvey/{widget}/sales"), &api_key)
+            .unwrap();
+    }
     own
 }
 
@@ -130,36 +144,70 @@ async fn settle(own: &Own) {
     own.connected("ada", HEADER, &key).await;
     own.connected("ada", QUERY, &key).await;
     own.connected("admin", SHARED, &key).await;
+    for (user, path) in KEPT {
+        let jwt = own.jwt(user);
+        let kept = own.widget(Method::PUT, path, &jwt, KEPT_VALUE.to_owned());
+        kept.await.expect(201);
+    }
+    let jwt = own.jwt("ada");
+    let minted = own.widget(Method::POST, "qrvey/sales", &jwt, "{}".to_owned());
+    minted.await.expect(200);
 }
 
 /// What the owners have, as it is stored.
 async fn theirs(own: &Own, owned: &Items) -> Items {
-    let mut items = own.connections().await;
+    let mut items = of_owners(own).await;
     items.retain(|pk, _| owned.contains_key(pk));
     items
+}
+
+/// Everything that belongs to somebody.
+async fn of_owners(own: &Own) -> Items {
+    let kinds = ["CONNECTION#", "DETAILS#", "SETTING#", "SETTINGS#"];
+    let mut items = own.items().await;
+    items.retain(|pk, _| kinds.iter().any(|kind| pk.starts_with(kind)));
+    items
+}
+
+/// For whom Qrvey minted, of these token calls: user and organisation.
+fn minted_for(calls: &[TokenCall]) -> Vec<(String, String)> {
+    let of =
+        |body: &'static str| move |call: &TokenCall| call.body[body].as_str().unwrap().to_owned();
+    let (user, organisation) = (of("clientid"), of("orgId"));
+    calls
+        .iter()
+        .map(|call| (user(call), organisation(call)))
+        .collect()
 }
 
 #[tokio::test]
 async fn at_every_route_what_is_somebody_elses_looks_unconnected_and_stays_as_it_is() {
     let (empty, own) = tokio::join!(stage(), stage());
     settle(&own).await;
-    let owned = own.connections().await;
-    assert!(owned.len() >= 6, "{:?}", owned.keys());
+    let owned = of_owners(&own).await;
+    assert!(owned.len() >= 10, "{:?}", owned.keys());
     let calls = own.acme.seen_at("/v1/echo").len();
     for stranger in STRANGERS {
         for attempt in tries() {
             // The organisation's account is every member's to see and use, and connections list it too.
+            let shared = ["acme-shared", "settings/organisation"];
             if stranger.is_member
-                && !attempt.path.contains("acme-header")
-                && !attempt.path.contains("acme-consent")
+                && (attempt.path == "connections"
+                    || shared.iter().any(|shared| attempt.path.contains(shared)))
             {
                 continue;
             }
+            let minted = own.qrvey.calls().len();
             let what = format!("{stranger:?} {} {}", attempt.row.method, attempt.path);
             let expected = stranger.call(&empty, &attempt).await;
             assert_ne!(expected.0, 401, "{what}: {expected:?}");
             let answer = stranger.call(&own, &attempt).await;
             assert_eq!(answer, expected, "{what}");
+            // Nobody gets a Qrvey token of another's, and one of their own only.
+            let minted = &own.qrvey.calls()[minted..];
+            let expected = (attempt.row.function == "qrvey-token")
+                .then(|| (stranger.user.to_owned(), stranger.organisation.to_owned()));
+            assert_eq!(minted_for(minted), Vec::from_iter(expected), "{what}");
             assert_eq!(theirs(&own, &owned).await, owned, "{what}");
         }
     }
@@ -177,6 +225,12 @@ async fn at_every_route_what_is_somebody_elses_looks_unconnected_and_stays_as_it
     ] {
         let envelope = own.echo(user, id, json!({})).await.expect(200).json();
         assert_eq!(envelope["isSuccess"], true, "{user} {id}: {envelope}");
+    }
+    for (user, path) in KEPT {
+        let jwt = own.jwt(user);
+        let kept = own.widget(Method::GET, path, &jwt, String::new());
+        let kept = kept.await.expect(200).json();
+        assert_eq!(kept["secret"], "of the owners", "{kept}");
     }
 }
 

@@ -19,6 +19,12 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Signs `login` in, as the web application does: answers the ID token.
 async fn id_token(stack: &Stack, oidc: &Oidc, login: &str) -> String {
+    let tokens = sign_in(stack, oidc, login).await;
+    tokens["id_token"].as_str().unwrap().to_owned()
+}
+
+/// Signs `login` in, as the web application does: answers what the token endpoint did.
+async fn sign_in(stack: &Stack, oidc: &Oidc, login: &str) -> Value {
     let base = Url::parse(&oidc.issuer).unwrap();
     let at = |location: &str| String::from(base.join(location).unwrap());
     let mut authorize = base.join("/auth").unwrap();
@@ -66,17 +72,26 @@ async fn id_token(stack: &Stack, oidc: &Oidc, login: &str) -> String {
     let answer = stack
         .wire
         .call(Method::POST, &at("/token"), &headers, form)
-        .await
-        .expect(200)
-        .json();
-    answer["id_token"].as_str().unwrap().to_owned()
+        .await;
+    answer.expect(200).json()
 }
 
+/// With ID tokens as caller JWTs.
 async fn start() -> (Stack, Oidc) {
+    start_with(None).await
+}
+
+/// With ID tokens as caller JWTs, or with access tokens for `resource`.
+async fn start_with(resource: Option<&str>) -> (Stack, Oidc) {
     let client = json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uris": [REDIRECT_URI],
                         "token_endpoint_auth_method": "client_secret_post"});
-    let oidc = Oidc::start(&json!({ "clients": [client] })).await;
-    let host = json!({"type": "oidc", "id": "intranet", "issuer": oidc.issuer, "audience": CLIENT_ID,
+    let mut config = json!({ "clients": [client], "access_token_ttl": 300 });
+    if let Some(resource) = resource {
+        config["resource"] = json!(resource);
+    }
+    let oidc = Oidc::start(&config).await;
+    let audience = resource.unwrap_or(CLIENT_ID);
+    let host = json!({"type": "oidc", "id": "intranet", "issuer": oidc.issuer, "audience": audience,
                       "claims": {"organisation": "$.org_id"}});
     let stack = Stack::start_with(
         |bundle| {
@@ -147,12 +162,34 @@ async fn an_administrator_is_one_whose_email_the_issuer_has_verified() {
     }
 }
 
+#[tokio::test]
+async fn an_access_token_for_consulate_is_a_caller_jwt_and_an_id_token_for_the_application_is_none()
+{
+    let (stack, oidc) = start_with(Some("https://passports.example.com")).await;
+    let tokens = sign_in(&stack, &oidc, "ada").await;
+    let access_token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(header(access_token)["typ"], "at+jwt");
+    stack.connect(access_token, MINE).await;
+    let answer = stack.api(access_token, "whoAmI", json!({})).await;
+    assert_eq!(answer.expect(200).json()["body"]["id"], "acme-1815");
+    let elsewhere = sign_in(&stack, &oidc, "ada.o2").await;
+    let elsewhere = elsewhere["access_token"].as_str().unwrap();
+    let status = stack.status(elsewhere, MINE).await;
+    assert_eq!(status["status"], "not_connected");
+    let id_token = tokens["id_token"].as_str().unwrap();
+    let answer = stack.api(id_token, "whoAmI", json!({})).await;
+    answer.expect_problem(401, "caller_unauthenticated", "field", "authorization");
+}
+
 fn kid(jwt: &str) -> Value {
+    header(jwt)["kid"].clone()
+}
+
+fn header(jwt: &str) -> Value {
     use base64::Engine as _;
     let header = jwt.split('.').next().unwrap();
     let header = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(header)
         .unwrap();
-    let header: Value = serde_json::from_slice(&header).unwrap();
-    header["kid"].clone()
+    serde_json::from_slice(&header).unwrap()
 }
