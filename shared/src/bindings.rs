@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::Client;
 use serde_json::Value;
 
 use crate::definition::{Passport, Widget};
+use crate::passport::DeliveryRefused;
 use crate::table::{self, DOC, Error, Item, PK, get_s, s};
 
 /// What became of a binding.
@@ -17,6 +18,8 @@ pub enum Bound {
     OtherProvider,
     /// It has the bundle's own passport, or asks for another bundle's: neither is anybody's to choose.
     Bundled,
+    /// The widget wants access tokens in the browser, which the passport never allows.
+    NotForBrowsers,
     /// The widget was changed meanwhile. Nothing was written.
     Changed,
 }
@@ -108,9 +111,12 @@ fn judge(widget: &Widget, auth_key: &str, passport: &Passport) -> Bound {
         return Bound::Bundled;
     }
     let provider = &authentication.provider;
-    match provider.is_empty() || *provider == passport.provider {
-        true => Bound::Done,
-        false => Bound::OtherProvider,
+    if !provider.is_empty() && *provider != passport.provider {
+        return Bound::OtherProvider;
+    }
+    match passport.may_deliver(authentication) {
+        Err(DeliveryRefused::NotConsented | DeliveryRefused::RenewsItself) => Bound::NotForBrowsers,
+        _ => Bound::Done,
     }
 }
 

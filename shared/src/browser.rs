@@ -63,23 +63,31 @@ pub fn read_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// PURE. Whether the browser says that our own page posts a form. What it does not say is not held against it: the form
 /// value decides.
 pub fn is_own_form(headers: &HeaderMap, base_url: &str) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.map(|value| value.to_str().unwrap_or_default());
+    let is_form = kind
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| {
+            kind.trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        });
+    is_form && is_from_own_page(headers, base_url)
+}
+
+/// Whether what the browser says of where a request comes from, if it says anything, is our own page. For forms of other
+/// kinds, whose bodies the caller judges.
+pub fn is_from_own_page(headers: &HeaderMap, base_url: &str) -> bool {
     let text = |name: header::HeaderName| {
         headers
             .get(name)
             .map(|value| value.to_str().unwrap_or_default())
     };
     let own_origin = origin_of(base_url);
-    let is_form = text(header::CONTENT_TYPE)
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| {
-            kind.trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
     let from_own_site = text(header::HeaderName::from_static("sec-fetch-site"))
         .is_none_or(|site| site == "same-origin");
     let from_own_origin =
         text(header::ORIGIN).is_none_or(|origin| own_origin.is_some_and(|own| own == origin));
-    is_form && from_own_site && from_own_origin
+    from_own_site && from_own_origin
 }
 
 /// The origin of an address, as browsers write it: without the scheme's own port (RFC 6454 section 6.2).

@@ -77,7 +77,7 @@ before(async () => {
   await cp(CALENDAR, path.join(folder, 'calendar'), { recursive: true });
   const own = path.join(folder, 'calendar', 'consulate.json');
   await writeFile(own, JSON.stringify({ ...JSON.parse(await readFile(own, 'utf8')), origins: [origin] }));
-  dev = await startDev(['--simulate', 'microsoft', '--import', path.join(folder, 'calendar'), '--stand-in', `api.library.example=${api.address().port}`]);
+  dev = await startDev('--simulate', 'microsoft', '--import', path.join(folder, 'calendar'), '--stand-in', `api.library.example=${api.address().port}`);
 
   const books = path.join(folder, 'books');
   await cp(CALENDAR, books, { recursive: true });

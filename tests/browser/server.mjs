@@ -18,11 +18,11 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const CONNECTION = '/v1/widgets/demo/connections/acme';
 
-/** Builds and starts a server on a free port and an empty data folder, with `more` arguments. The caller stops it. */
-export async function startDev(more = []) {
+/** Builds and starts a server on a free port and an empty data folder, with further `words` of the command. The caller stops it. */
+export async function startDev(...words) {
   const binary = process.env.CONSULATE_BIN ?? build();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'consulate-browser-'));
-  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir, ...more], {
+  const child = spawn(binary, ['dev', '--port', '0', '--data-dir', dataDir, ...words], {
     cwd: dataDir,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -31,7 +31,7 @@ export async function startDev(more = []) {
   const over = new Promise((resolve) => { child.once('close', resolve); });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
-  const { ready, demo } = await addresses(child, () => said);
+  const { ready, demo } = await addresses(child, () => said, !words.includes('--no-demo'));
   const hostPage = demo && await (await fetch(demo)).text();
   const widgetOrigin = hostPage && /data-widget-origin="([^"]+)"/.exec(hostPage)[1];
 
@@ -50,8 +50,8 @@ function build() {
   return path.join(TARGET, 'debug', 'consulate');
 }
 
-/** `ready` and `demo`, as the two lines on standard output say. */
-function addresses(child, said) {
+/** `ready` and, where there is a demo, `demo`, as the lines on standard output say. */
+function addresses(child, said, hasDemo) {
   const found = {};
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -59,7 +59,7 @@ function addresses(child, said) {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const [, word, address] = /^(ready|demo) (http:\/\/(?:127\.0\.0\.1|localhost):\d+\/?)$/.exec(line) ?? [];
       if (word) found[word] = address;
-      if (found.ready && found.demo) resolve(found);
+      if (found.ready && (found.demo || !hasDemo)) resolve(found);
     });
   });
 }
@@ -71,7 +71,7 @@ class Dev {
     this.baseUrl = baseUrl;
     /** The host page's address, and its origin. */
     this.hostPage = demo;
-    this.hostOrigin = demo.replace(/\/$/, '');
+    this.hostOrigin = demo?.replace(/\/$/, '');
     /** The widgets' origin. */
     this.widgetOrigin = widgetOrigin;
     this.stop = stop;

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-const CATALOGUE: &str = "../../cli/catalogue";
+const CATALOGUE: &str = "../../bundle/catalogue";
 
 fn main() {
     println!("cargo::rerun-if-changed={CATALOGUE}");

@@ -273,6 +273,12 @@ pub struct DoctorArguments {
 
 /// `consulate console`.
 #[derive(Args, Clone, Debug, Default)]
+#[command(
+    after_help = "The link works once, for five minutes; the session it begins lasts an hour. There is no password: who may write to the\n\
+                  table with the operator's AWS credentials may sign in. In the console widgets are imported, passports made, accounts\n\
+                  connected, APIs tried, and what is unhealthy is seen.\n\n\
+                  Example: consulate console --name \"Ada Lovelace\" --dev .consulate"
+)]
 pub struct ConsoleArguments {
     /// Who signs in, as the console's activity names them; nobody checks it
     #[arg(long, value_name = "N", default_value = "operator")]

@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::arguments::TokenArguments;
-use super::records::Records;
 use super::report::Report;
 use super::secret_store::SecretStore;
 use super::target::Target;
@@ -32,7 +31,7 @@ struct HostSecrets {
 /// The widget or its host secret is missing.
 pub async fn token(target: &Target, arguments: &TokenArguments) -> anyhow::Result<Report> {
     let id = &arguments.widget;
-    let records = Records::of(target);
+    let records = target.records();
     let Some(widget) = records.read::<Widget>(table::widget_pk(id)).await? else {
         bail!("no widget \"{id}\" is imported");
     };

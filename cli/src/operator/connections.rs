@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use super::arguments::{ConnectionsCommand, ListArguments, RevokeArguments};
 use super::progress;
-use super::records::Records;
 use super::report::{self, Report};
 use super::target::Target;
 
@@ -244,7 +243,7 @@ async fn of_owner(
     connections: &Connections,
     owner: &str,
 ) -> anyhow::Result<Vec<ConnectionKey>> {
-    let records = Records::of(target);
+    let records = target.records();
     let mut keys = Vec::new();
     for id in records.registry().await?.passports {
         let main = ConnectionKey::new(&id, OwnerKey::stored(owner));

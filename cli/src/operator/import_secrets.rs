@@ -3,7 +3,6 @@
 use consulate_core::definition::Passport;
 use consulate_core::secret::SecretText;
 
-use super::records::Record;
 use super::secret_shape::{client_secret, read_client_secret};
 use super::secret_store::SecretStore;
 use super::target::Target;
@@ -33,7 +32,7 @@ impl SecretPlan {
     pub async fn new(
         target: &Target,
         import: &Import,
-        stored: &[Option<Record<Passport>>],
+        stored: impl Iterator<Item = Option<&Passport>>,
     ) -> anyhow::Result<Self> {
         let mut plan = Self {
             store: SecretStore::of(target),
@@ -49,10 +48,7 @@ impl SecretPlan {
                 .find(|secret| secret.passport == passport.id)
             {
                 Some(bundled) => plan.bring(name, &bundled.client_secret, passport).await?,
-                None => {
-                    plan.judge_endpoints(&name, passport, stored.as_ref())
-                        .await?
-                }
+                None => plan.judge_endpoints(&name, passport, stored).await?,
             }
         }
         Ok(plan)
@@ -108,11 +104,10 @@ impl SecretPlan {
         &mut self,
         name: &str,
         passport: &Passport,
-        stored: Option<&Record<Passport>>,
+        stored: Option<&Passport>,
     ) -> anyhow::Result<()> {
-        let moved = stored.is_some_and(|stored| {
-            stored.definition.secret_endpoints() != passport.secret_endpoints()
-        });
+        let moved =
+            stored.is_some_and(|stored| stored.secret_endpoints() != passport.secret_endpoints());
         if moved && self.store.is_set(name).await? {
             self.remarks.push(format!(
                 "The endpoints of {} changed: its client secret is not used until you set it again with \

@@ -2,18 +2,16 @@
 //!
 //! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys` with `keyring` and `reseal`, `caller_jwt`,
 //! `console`, `lint`, `pack`), a folder for `doctor`, each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans`
-//! (connections nobody can reach any more), `progress` (of long work), `records` (the table) and `secret_store` (Secrets Manager); pure
-//! are `arguments`, `report`, `changes`, `host_rule` and `secret_shape`. Only `output` prints, only `target` reads the environment.
+//! (connections nobody can reach any more), `progress` (of long work) and `secret_store` (Secrets Manager); pure are
+//! `arguments`, `report` and `secret_shape`. The table's definitions are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 mod audit;
 pub mod caller_jwt;
-mod changes;
 mod connections;
 mod console;
 pub mod dev_file;
 pub mod doctor;
-mod host_rule;
 pub mod import;
 mod import_report;
 mod import_secrets;
@@ -26,7 +24,6 @@ mod pack;
 mod passports;
 mod progress;
 mod providers;
-mod records;
 mod refusal;
 pub mod report;
 mod reseal;

@@ -3,22 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use consulate_bundle::records::Records;
+use consulate_bundle::ways::{self, Way, Ways};
 use consulate_core::connections::Details;
 use consulate_core::definition::{OwnerMode, Widget};
 use consulate_core::owner::OwnerKey;
-use consulate_core::table::{self, ConnectionKey};
+use consulate_core::table::ConnectionKey;
 
 use super::connections::of_passport;
-use super::records::Records;
 use super::target::Target;
-
-/// A way to a connection: a host's callers, a passport, an owner mode.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Way {
-    host: String,
-    passport: String,
-    is_shared: bool,
-}
 
 /// The connections that nobody can reach once `before` has become `after`.
 ///
@@ -30,18 +23,7 @@ pub(super) async fn left_by(
     before: &Widget,
     after: &Widget,
 ) -> anyhow::Result<Vec<ConnectionKey>> {
-    let lost: BTreeSet<Way> = ways(before).difference(&ways(after)).cloned().collect();
-    if lost.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut left = ways(after);
-    for id in records.registry().await?.widgets {
-        if id != after.id
-            && let Some(other) = records.read::<Widget>(table::widget_pk(&id)).await?
-        {
-            left.extend(ways(&other.definition));
-        }
-    }
+    let Ways { lost, left } = ways::lost(records, before, after).await?;
     let connections = target.connections();
     let passports: BTreeSet<&String> = lost.iter().map(|way| &way.passport).collect();
     let mut orphans = Vec::new();
@@ -59,21 +41,6 @@ pub(super) async fn left_by(
         }
     }
     Ok(orphans)
-}
-
-/// What a widget's authentications reach.
-fn ways(widget: &Widget) -> BTreeSet<Way> {
-    let Some(host) = &widget.host else {
-        return BTreeSet::new();
-    };
-    let bound = widget.authentications.iter().filter_map(|authentication| {
-        Some(Way {
-            host: host.clone(),
-            passport: authentication.passport.clone()?,
-            is_shared: authentication.owner == OwnerMode::Organisation,
-        })
-    });
-    bound.collect()
 }
 
 /// The owner that whoever connected `details` has by `way`.

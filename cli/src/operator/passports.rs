@@ -7,13 +7,12 @@ use consulate_core::table;
 use serde_json::{Value, json};
 
 use super::arguments::PassportArguments;
-use super::changes::changes;
 use super::providers;
-use super::records::Records;
 use super::report::{self, Report};
 use super::target::Target;
 use crate::bundle::{ID_RULE, is_id};
 use crate::catalogue::{Entry, PassportSettings};
+use consulate_bundle::changes::changes;
 
 /// Makes or, with consent, changes a passport.
 ///
@@ -47,7 +46,7 @@ pub async fn add(target: &Target, arguments: &PassportArguments) -> anyhow::Resu
         Err(error) => return Ok(refused(&error.message, &error.field)),
     };
 
-    let records = Records::of(target);
+    let records = target.records();
     let stored = records.read::<Passport>(table::passport_pk(id)).await?;
     let differences = stored
         .as_ref()
@@ -146,7 +145,7 @@ fn settings(arguments: &PassportArguments) -> PassportSettings {
 /// # Errors
 /// The table cannot be asked.
 pub async fn list(target: &Target) -> anyhow::Result<Report> {
-    let records = Records::of(target);
+    let records = target.records();
     let mut passports = Vec::new();
     for id in records.registry().await?.passports {
         passports.extend(

@@ -6,11 +6,10 @@ use std::path::Path;
 use consulate_core::table;
 use serde_json::{Value, json};
 
-use super::changes::changes;
-use super::records::{Record, Records};
 use super::report::{self, Report};
 use super::target::Target;
 use crate::catalogue::{self, Catalogue, Entry};
+use consulate_bundle::changes::changes;
 
 /// What one transaction of the table holds, beside the list of all ids.
 const MOST_AT_ONCE: usize = 99;
@@ -20,17 +19,7 @@ const MOST_AT_ONCE: usize = 99;
 /// # Errors
 /// The table cannot be asked, or an own entry shares a name with a built-in one.
 pub async fn catalogue(target: &Target) -> anyhow::Result<Catalogue> {
-    let own = own(&Records::of(target)).await?;
-    let entries = own.into_iter().map(|record| record.definition);
-    Ok(Catalogue::built_in()?.with_own(entries.collect())?)
-}
-
-async fn own(records: &Records) -> anyhow::Result<Vec<Record<Entry>>> {
-    let mut own = Vec::new();
-    for id in records.registry().await?.providers {
-        own.extend(records.read::<Entry>(table::provider_pk(&id)).await?);
-    }
-    Ok(own)
+    Ok(target.records().catalogue().await?)
 }
 
 /// Every provider, own ones included where there is a server or a table to ask.
@@ -126,8 +115,8 @@ pub async fn add(target: &Target, path: &Path, accept: bool) -> anyhow::Result<R
         );
         return Ok(Report::refused(text, json!({})));
     }
-    let records = Records::of(target);
-    let stored = own(&records).await?;
+    let records = target.records();
+    let stored = records.own_providers().await?;
     let was = |id: &str| stored.iter().find(|record| record.definition.id == id);
 
     // What the catalogue would be: the file's entries, and the stored ones they do not replace.
@@ -186,7 +175,7 @@ pub async fn add(target: &Target, path: &Path, accept: bool) -> anyhow::Result<R
 /// # Errors
 /// The table cannot be asked.
 pub async fn remove(target: &Target, id: &str) -> anyhow::Result<Report> {
-    let records = Records::of(target);
+    let records = target.records();
     let Some(stored) = records.read::<Entry>(table::provider_pk(id)).await? else {
         let text = format!("You have added no provider \"{id}\": there is nothing to remove.");
         return Ok(Report::refused(text, json!({ "field": "id" })));

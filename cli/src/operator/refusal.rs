@@ -1,41 +1,11 @@
-//! PURE. What an AWS service said no with, in words that never repeat what was sent or answered.
-
-use std::error::Error as _;
+//! PURE. What an AWS service said no with, as an error of a command.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// Words for `error`, met while asking `service`.
-///
-/// The SDK's own rendering holds the raw answer, which for Secrets Manager may be a secret.
+/// The words for `error`, met while asking `service`; see [`consulate_bundle::told`].
 pub(super) fn told<E, R>(service: &str, error: &SdkError<E, R>) -> anyhow::Error
 where
     E: ProvideErrorMetadata,
 {
-    match error {
-        SdkError::ServiceError(refused) => {
-            let refused = refused.err();
-            let code = refused.code().unwrap_or("an unknown error");
-            match refused.message() {
-                Some(message) => anyhow::anyhow!("{service} answered {code}: {message}"),
-                None => anyhow::anyhow!("{service} answered {code}"),
-            }
-        }
-        SdkError::TimeoutError(_) => anyhow::anyhow!("{service} did not answer in time"),
-        SdkError::DispatchFailure(failure) => {
-            // Nothing was answered, so the chain tells of sockets and credentials only.
-            let mut text = format!("{service} cannot be reached");
-            let mut cause = failure
-                .as_connector_error()
-                .and_then(|error| error.source());
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            anyhow::anyhow!(text)
-        }
-        SdkError::ConstructionFailure(_) => {
-            anyhow::anyhow!("the request to {service} could not be made")
-        }
-        _ => anyhow::anyhow!("{service} gave no usable answer"),
-    }
+    anyhow::anyhow!(consulate_bundle::told::told(service, error))
 }

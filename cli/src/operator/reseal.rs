@@ -18,7 +18,6 @@ use serde_json::json;
 
 use super::keys::{SEALING, opened, read};
 use super::progress;
-use super::records::Records;
 use super::report::Report;
 use super::secret_store::SecretStore;
 use super::target::Target;
@@ -205,7 +204,7 @@ impl Means {
             let document = read(&store, name).await?;
             keyrings.insert(name, (document.primary.clone(), opened(&document)?));
         }
-        let records = Records::of(target);
+        let records = target.records();
         let mut token_urls = BTreeMap::new();
         for id in records.registry().await?.passports {
             let passport = records.read::<Passport>(table::passport_pk(&id)).await?;

@@ -5,7 +5,6 @@ use consulate_core::secret::SecretText;
 use consulate_core::table;
 use serde_json::json;
 
-use super::records::Records;
 use super::report::Report;
 use super::secret_shape::{self, Name, Refusal};
 use super::secret_store::SecretStore;
@@ -20,7 +19,7 @@ pub async fn set(target: &Target, name: &str, input: &SecretText) -> anyhow::Res
         Ok(read) => read,
         Err(refusal) => return Ok(refused(&refusal)),
     };
-    let records = Records::of(target);
+    let records = target.records();
     let (value, remark) = match &read {
         Name::Widget(id) => {
             let known = records

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use consulate_bundle::records::Records;
 use consulate_core::aws::{self, Aws};
 use consulate_core::clock::Clock;
 use consulate_core::cohort::Shards;
@@ -103,6 +104,11 @@ impl Target {
     /// The table's connections.
     pub fn connections(&self) -> Connections {
         Connections::new(self.dynamodb.clone(), &self.table, self.shards.clone())
+    }
+
+    /// The table's definitions.
+    pub fn records(&self) -> Records {
+        Records::new(self.dynamodb.clone(), &self.table)
     }
 
     /// Whether answers of providers wait in the salvage queue, where there is one.

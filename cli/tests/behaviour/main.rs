@@ -11,6 +11,7 @@
 mod bad_definitions;
 mod bundles;
 mod connections;
+mod demo_bundle;
 mod import;
 mod process;
 mod providers;

@@ -13,6 +13,30 @@
     }
   }
 
+  // An archive dropped on its field is as good as one chosen there.
+  for (const field of document.querySelectorAll(".drop")) {
+    const input = field.querySelector("input");
+    const over = (is) => (event) => {
+      event.preventDefault();
+      field.classList.toggle("over", is);
+    };
+    field.addEventListener("dragenter", over(true));
+    field.addEventListener("dragover", over(true));
+    field.addEventListener("dragleave", over(false));
+    field.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer.files.length > 0) input.files = event.dataTransfer.files;
+    });
+  }
+  // Dropped beside it, a file would be opened in the console's place.
+  for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
+
+  // What an address will be is shown while its id is typed.
+  for (const shown of document.querySelectorAll("[data-follows]")) {
+    const input = document.querySelector(`input[name="${shown.dataset.follows}"]`);
+    input?.addEventListener("input", () => { shown.textContent = input.value; });
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const question = form.dataset.confirm;

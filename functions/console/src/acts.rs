@@ -71,6 +71,7 @@ pub(crate) async fn bind(
         Ok(Bound::Unknown) => "bind_unknown",
         Ok(Bound::OtherProvider) => "bind_other_provider",
         Ok(Bound::Bundled) => "bind_bundled",
+        Ok(Bound::NotForBrowsers) => "bind_not_for_browsers",
         Ok(Bound::Changed) => "bind_changed",
         Err(_) => return page::refusal(Refusal::UNAVAILABLE),
     };

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::page::{Tone, said, token};
 use crate::session::Signed;
-use crate::texts;
 use crate::widget::names_a_user;
 use crate::words::{dash, fact, instant_text, pill, prose, segment};
+use crate::{new_passport, texts};
 
 /// What a card shows.
 pub(crate) struct Shown<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) passports: &'a [Arc<Passport>],
     /// connect's status document; `None` where nobody is chosen to act for.
     pub(crate) status: Option<&'a Value>,
+    /// Whether its passport has a client secret to set, and none is set.
+    pub(crate) lacks_secret: bool,
     pub(crate) signed: &'a Signed,
 }
 
@@ -38,10 +40,11 @@ impl Shown<'_> {
     }
 
     /// The bundle's own passport, which nobody chooses.
-    fn is_bundled(&self) -> bool {
-        let own = format!("{}.", self.widget.id);
-        let bound = self.authentication.passport.as_ref();
-        bound.is_some_and(|id| id.starts_with(&own))
+    fn own_passport(&self) -> Option<&Arc<Passport>> {
+        let bound = self.authentication.passport.as_ref()?;
+        let is_own = bound.starts_with(&format!("{}.", self.widget.id));
+        let mut known = self.passports.iter();
+        known.find(|passport| is_own && passport.id == *bound)
     }
 }
 
@@ -95,16 +98,11 @@ fn passport(shown: &Shown<'_>) -> String {
         passport: bound,
         ..
     } = shown.authentication;
-    let known = |id: &String| shown.passports.iter().find(|passport| passport.id == *id);
-    if shown.is_bundled() {
-        let name = bound
-            .as_ref()
-            .and_then(known)
-            .map_or("", |passport| &passport.name);
+    if let Some(own) = shown.own_passport() {
         return format!(
             "<p>{} <strong>{}</strong> <span class=\"soft\">{}</span></p>",
             escape(texts::PASSPORT),
-            escape(name),
+            escape(&own.name),
             escape(texts::BUNDLED)
         );
     }
@@ -129,34 +127,60 @@ fn passport(shown: &Shown<'_>) -> String {
         })
         .collect();
     if options.is_empty() {
-        let how = format!(
-            "consulate passports add ID --provider {} --client-id C",
-            if provider.is_empty() { "P" } else { provider }
-        );
         return format!(
-            "<div class=\"note warn\"><p>{}</p><p><code>{}</code></p></div>",
+            "<div class=\"note warn\"><p>{}</p><p><a class=\"button\" href=\"{}\">{}</a></p></div>",
             escape(&texts::NO_PASSPORT_FITS.replace("{provider}", provider)),
-            escape(&how)
+            new_passport::address_for(provider, &shown.widget.id, &shown.authentication.auth_key),
+            escape(texts::MAKE_ONE)
         );
     }
-    let warning = match bound {
-        Some(_) => format!("<p class=\"soft small\">{}</p>", prose(texts::REBINDING)),
-        None => String::new(),
-    };
-    format!(
+    let form = format!(
         "<form method=\"post\" action=\"{action}\" class=\"inline\">{token}<label>{label}<select name=\"passport\" required><option value=\"\">{choose}</option>{options}</select></label>\
-         <button type=\"submit\">{bind}</button></form>{warning}",
+         <button type=\"submit\">{bind}</button><a class=\"button\" href=\"{new}\">{make}</a></form>",
         action = shown.address("bind"),
         token = token(shown.signed),
         label = escape(texts::PASSPORT),
         choose = escape(texts::CHOOSE_PASSPORT),
         bind = escape(texts::BIND),
+        new = new_passport::address_for(provider, &shown.widget.id, &shown.authentication.auth_key),
+        make = escape(texts::NEW_PASSPORT),
+    );
+    let Some(bound) = bound else {
+        return form;
+    };
+    let mut known = shown.passports.iter();
+    let name = known
+        .find(|passport| passport.id == *bound)
+        .map_or("", |passport| &passport.name);
+    format!(
+        "<p>{} <strong>{}</strong> <code>{}</code></p><details><summary>{}</summary><p class=\"soft small\">{}</p>{form}</details>",
+        escape(texts::PASSPORT),
+        escape(name),
+        escape(bound),
+        escape(texts::CHANGE_PASSPORT),
+        prose(texts::REBINDING),
     )
 }
 
 fn account(shown: &Shown<'_>) -> String {
-    if shown.authentication.passport.is_none() {
+    let Some(passport) = &shown.authentication.passport else {
         return String::new();
+    };
+    let missing = match shown.lacks_secret {
+        true => format!(
+            "<p class=\"note warn\" role=\"alert\">{} <a href=\"/console/passports#{}\">{}</a></p>",
+            escape(texts::ITS_SECRET_MISSING),
+            segment(passport),
+            escape(texts::SET_SECRET)
+        ),
+        false => String::new(),
+    };
+    format!("{missing}{}", standing_account(shown))
+}
+
+fn standing_account(shown: &Shown<'_>) -> String {
+    if shown.widget.host.is_none() {
+        return said(Tone::Warn, texts::HOST_FIRST);
     }
     if shown.status.is_none() {
         return said(Tone::Warn, texts::CHOOSE_SOMEBODY);
@@ -240,10 +264,11 @@ fn revocation(shown: &Shown<'_>) -> String {
 /// Connect or Reconnect, by consent or by typing, and Disconnect.
 fn ways(shown: &Shown<'_>, status: &str) -> String {
     let lives = matches!(status, "connected" | "needs_reauthorisation");
-    let verb = if lives {
-        texts::RECONNECT
-    } else {
-        texts::CONNECT
+    let own = shown.own_passport().map(|passport| &passport.name);
+    let verb = match (lives, own) {
+        (true, _) => texts::RECONNECT.to_owned(),
+        (false, Some(name)) => texts::CONNECT_BUNDLED.replace("{passport}", name),
+        (false, None) => texts::CONNECT.to_owned(),
     };
     let button = if status == "connected" { "" } else { "main" };
     let token = token(shown.signed);
@@ -255,7 +280,7 @@ fn ways(shown: &Shown<'_>, status: &str) -> String {
         None => format!(
             "<form method=\"post\" action=\"{}\">{token}<button class=\"{button}\" type=\"submit\">{}</button></form>",
             shown.address("connect"),
-            escape(verb)
+            escape(&verb)
         ),
         Some(fields) => {
             let fields: String = fields.iter().map(typed_field).collect();
@@ -263,7 +288,7 @@ fn ways(shown: &Shown<'_>, status: &str) -> String {
                 "<form method=\"post\" action=\"{}\" class=\"fields\" autocomplete=\"off\">{token}{fields}<p class=\"soft small\">{}</p><button class=\"{button}\" type=\"submit\">{}</button></form>",
                 shown.address("type"),
                 escape(texts::WRITE_ONLY),
-                escape(verb)
+                escape(&verb)
             )
         }
     };

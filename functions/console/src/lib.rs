@@ -3,8 +3,9 @@
 //!
 //! `sign_in` (the one-time link), `session` (who is signed in, and that a form is their own), then a room for each page:
 //! `widgets` (the list), `widget` (one, with `authentication` for each of its accounts), `acts` (connect, disconnect, bind …),
-//! `try_api`, `health`, `passports` (with `secrets`), `activity`. `page` is the frame around them, `texts` and `words` what they
-//! say, `assets` their script and style.
+//! `try_api`, `importing` (with `upload`, `carried`, `findings` and `review`), `health`, `passports` (with `secrets`), `new_passport` (with
+//! `passport_form`), `activity`. `page` is the frame around them, `texts`, `defining_texts` and `words` what they say, `assets` their
+//! script and style.
 //!
 //! Pages are made here and need no script; forms are posted and answered 303. Nothing is fetched from elsewhere.
 
@@ -12,14 +13,22 @@ mod activity;
 mod acts;
 mod assets;
 mod authentication;
+mod carried;
+mod defining_texts;
+mod findings;
 mod health;
+mod importing;
+mod new_passport;
 mod page;
+mod passport_form;
 mod passports;
+mod review;
 mod secrets;
 mod session;
 mod sign_in;
 mod texts;
 mod try_api;
+mod upload;
 mod widget;
 mod widgets;
 mod words;
@@ -28,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use consulate_bundle::records::Records;
 use consulate_core::acting::Deputies;
 use consulate_core::bindings::Bindings;
 use consulate_core::clock::Clock;
@@ -50,6 +60,10 @@ pub struct State {
     definitions: Definitions,
     bindings: Bindings,
     connections: Connections,
+    /// Widgets and passports, as those who define them read and write them.
+    store: Records,
+    /// Loopback `HOST:PORT` pairs of `consulate dev` that bundles may name.
+    allow: Arc<[String]>,
     deputies: Deputies,
     custodian: Custodian,
     secrets: SecretWriter,
@@ -77,6 +91,8 @@ impl State {
             definitions: Definitions::new(aws.dynamodb(), &config.table, Duration::ZERO),
             bindings: Bindings::new(aws.dynamodb(), &config.table),
             connections: foundation.connections.clone(),
+            store: Records::new(aws.dynamodb(), &config.table),
+            allow: foundation.leniency.loopback.pairs().into(),
             deputies: Deputies::new(aws.lambda(), connect, proxy),
             custodian: foundation.custodian(),
             secrets: SecretWriter::new(aws.secrets_manager(), &config.secrets_prefix),
@@ -130,7 +146,11 @@ pub fn routes() -> Routes<State> {
         )
         .get(API, try_api::page)
         .post(API, try_api::call)
+        .get(importing::ADDRESS, importing::page)
+        .post(importing::ADDRESS, importing::post)
         .get("/console/passports", passports::page)
+        .post("/console/passports", new_passport::make)
+        .get(new_passport::ADDRESS, new_passport::page)
         .post(
             "/console/passports/{passport}/secret",
             secrets::client_secret,

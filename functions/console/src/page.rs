@@ -220,6 +220,11 @@ impl Refusal {
         "unavailable",
         texts::UNAVAILABLE,
     );
+    pub(crate) const UPLOAD_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "upload_too_large",
+        texts::UPLOAD_TOO_LARGE,
+    );
     pub(crate) const NOTHING_HERE: Self =
         Self::new(StatusCode::NOT_FOUND, "not_found", texts::NOTHING_HERE);
 

@@ -9,7 +9,7 @@ use crate::page::{self, Page, Refusal, Section, Tone, token};
 use crate::session::Signed;
 use crate::widget::passports;
 use crate::words::{dash, fact, pill, prose, segment};
-use crate::{State, texts};
+use crate::{State, new_passport, texts};
 
 /// The page.
 pub(crate) async fn page(
@@ -43,9 +43,11 @@ pub(crate) async fn page(
         );
     }
     let main = format!(
-        "<div class=\"head\"><h1>{}</h1><p class=\"soft\">{}</p></div>{}<div class=\"cards\">{cards}</div>",
+        "<div class=\"head with-act\"><h1>{}</h1><p class=\"soft\">{}</p><a class=\"button\" href=\"{}\">{}</a></div>{}<div class=\"cards\">{cards}</div>",
         escape(texts::PASSPORTS),
         prose(texts::PASSPORTS_ABOUT),
+        new_passport::ADDRESS,
+        escape(texts::NEW_PASSPORT),
         page::notice(query.get("done").map_or("", String::as_str)),
     );
     Page::new(Section::Passports, texts::PASSPORTS, &main).into_answer(&signed)
@@ -82,7 +84,8 @@ fn card(state: &State, passport: &Passport, is_set: Option<bool>, signed: &Signe
     };
     let form = is_set.map_or_else(String::new, |is_set| secret_form(passport, is_set, signed));
     format!(
-        "<section class=\"card\"><div class=\"title\"><h2>{}</h2>{state_of_it}</div><p class=\"soft small\">{}</p><dl class=\"facts\">{facts}</dl>{form}</section>",
+        "<section class=\"card\" id=\"{}\"><div class=\"title\"><h2>{}</h2>{state_of_it}</div><p class=\"soft small\">{}</p><dl class=\"facts\">{facts}</dl>{form}</section>",
+        segment(&passport.id),
         escape(&passport.name),
         code(&passport.id),
     )

@@ -45,7 +45,7 @@ pub(crate) async fn client_secret(
 }
 
 /// PURE. What is stored, as `consulate secret set` stores it: with the endpoints it may be sent to.
-fn document(passport: &Passport, fields: &Fields) -> Option<SecretText> {
+pub(crate) fn document(passport: &Passport, fields: &Fields) -> Option<SecretText> {
     if !passport.has_client_secret() {
         return None;
     }
@@ -66,11 +66,18 @@ fn document(passport: &Passport, fields: &Fields) -> Option<SecretText> {
             document
         }
         _ => {
-            let secret = usable(fields.text("client_secret"), 1)?;
-            json!({ "client_secret": secret, "endpoints": endpoints })
+            let secret = SecretText::new(usable(fields.text("client_secret"), 1)?);
+            return Some(client_secret_document(&secret, passport));
         }
     };
     Some(SecretText::new(document.to_string()))
+}
+
+/// PURE. A client secret with the addresses it may be sent to.
+pub(crate) fn client_secret_document(secret: &SecretText, passport: &Passport) -> SecretText {
+    let document =
+        json!({ "client_secret": secret.expose(), "endpoints": passport.secret_endpoints() });
+    SecretText::new(document.to_string())
 }
 
 /// `POST /console/widgets/{widget}/host-secret`: the secret now, and the next one while the host changes over.

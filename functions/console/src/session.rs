@@ -9,11 +9,12 @@ use consulate_core::browser::{is_own_form, read_cookie, same};
 use consulate_core::console::{self, Session};
 use consulate_core::digest;
 use consulate_core::http::Bounded;
+use consulate_core::secret::SecretText;
 use http::Method;
 use http::request::Parts;
 
 use crate::page::{self, Refusal};
-use crate::{State, texts};
+use crate::{State, carried, texts};
 
 /// Where people without a session are sent.
 pub(crate) const SIGN_IN: &str = "/console/sign-in";
@@ -38,6 +39,16 @@ impl Signed {
     /// The value of the hidden field of this session's forms.
     pub(crate) fn form_token(&self) -> String {
         digest::text([&b"console form"[..], self.cookie.as_bytes()])
+    }
+
+    /// `plain` for a hidden field of this session's forms; see [`carried`].
+    pub(crate) fn seal(&self, plain: &SecretText) -> Result<String, Refusal> {
+        carried::seal(&self.cookie, plain).map_err(|_| Refusal::UNAVAILABLE)
+    }
+
+    /// What [`Self::seal`] made for this session.
+    pub(crate) fn open(&self, text: &str) -> Option<SecretText> {
+        carried::open(&self.cookie, text)
     }
 
     /// What a flow that this session begins is bound to.
@@ -74,6 +85,11 @@ pub(crate) struct Form {
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// Fields that came otherwise than as a form's usual text.
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     pub(crate) fn parse(body: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(body);
         Self(

@@ -23,6 +23,7 @@ pub(crate) const FOREIGN_FORM: &str = "This did not come from a page of your own
 pub(crate) const TICKET_SPENT: &str = "This link was used already, or is older than five minutes. Run `consulate console` for a new one.";
 pub(crate) const UNAVAILABLE: &str =
     "Something this needs does not answer at the moment. Please try again in a minute.";
+pub(crate) const UPLOAD_TOO_LARGE: &str = "The upload is larger than 4 MiB, which is the most this page takes. Use `consulate import` for this bundle, or pack only what the widget needs: `consulate pack`.";
 pub(crate) const NOTHING_HERE: &str = "There is nothing at this address.";
 pub(crate) const NOT_POSSIBLE: &str = "That was not possible";
 pub(crate) const BACK_TO_CONSOLE: &str = "Go to the console";
@@ -32,7 +33,8 @@ pub(crate) const GOING_WHY: &str =
 pub(crate) const CONTINUE: &str = "Continue";
 pub(crate) const WIDGETS_ABOUT: &str =
     "What was imported, and which passport each of their accounts uses.";
-pub(crate) const NO_WIDGETS: &str = "No widget is imported yet.";
+pub(crate) const NO_WIDGETS: &str =
+    "No widget is imported yet. Upload the ZIP of a bundle to begin.";
 pub(crate) const OWNER_USER: &str = "each user's own account";
 pub(crate) const OWNER_ORGANISATION: &str = "one account for the organisation";
 pub(crate) const NOT_BOUND: &str = "No passport yet";
@@ -63,12 +65,19 @@ pub(crate) const DISCONNECTED: &str = "Disconnected";
 pub(crate) const NOT_CONNECTED: &str = "Not connected";
 pub(crate) const PASSPORT: &str = "Passport";
 pub(crate) const BUNDLED: &str = "comes with the widget";
-pub(crate) const NO_PASSPORT_FITS: &str =
-    "There is no passport of the provider “{provider}” yet. An operator makes one:";
+pub(crate) const NO_PASSPORT_FITS: &str = "There is no passport of the provider “{provider}” yet.";
+pub(crate) const MAKE_ONE: &str = "Make one";
+pub(crate) const CONNECT_BUNDLED: &str = "Connect {passport}";
+pub(crate) const ITS_SECRET_MISSING: &str =
+    "The passport has no client secret yet: connecting will fail until it is set under Passports.";
+pub(crate) const NEW_PASSPORT: &str = "New passport";
+pub(crate) const IMPORT: &str = "Import a widget";
 pub(crate) const REBINDING: &str = "Accounts connected with the passport so far are left behind when you choose another. They are revoked after 90 days without use, or at once with `consulate connections revoke`.";
 pub(crate) const CHOOSE_PASSPORT: &str = "Choose a passport";
 pub(crate) const BIND: &str = "Use this passport";
 pub(crate) const CHOOSE_SOMEBODY: &str = "Choose for whom you act, to see the account.";
+pub(crate) const HOST_FIRST: &str = "The widget has no host, so it has no callers and no accounts of theirs. Import it again with a `host` in its `consulate.json`.";
+pub(crate) const CHANGE_PASSPORT: &str = "Use another passport";
 pub(crate) const CHOOSE_A_USER: &str =
     "Each user has an account of their own here: name the user you act for.";
 pub(crate) const ACCOUNT: &str = "Account";
@@ -97,9 +106,9 @@ pub(crate) const WHO: &str = "Who";
 pub(crate) const WHAT: &str = "What";
 pub(crate) const ON: &str = "On";
 pub(crate) const RESULT: &str = "Result";
-pub(crate) const PASSPORTS_ABOUT: &str =
-    "Providers, with your own clients at them. New ones are made with `consulate passports add`.";
-pub(crate) const NO_PASSPORTS: &str = "There is no passport yet. Make one with `consulate passports add`, or import a bundle that brings one.";
+pub(crate) const PASSPORTS_ABOUT: &str = "Providers, with your own clients at them.";
+pub(crate) const NO_PASSPORTS: &str =
+    "There is no passport yet. Make one, or import a bundle that brings one.";
 pub(crate) const PROVIDER: &str = "Provider";
 pub(crate) const CLIENT_ID: &str = "Client id";
 pub(crate) const REDIRECT_URI: &str = "Redirect URI";
@@ -178,6 +187,30 @@ pub(crate) fn news(code: &str) -> Option<(Tone, &'static str)> {
         "unavailable" => (
             Tone::Bad,
             "Something this needs does not answer, or has to be set up first. Nothing is known to have changed: look at the account's state.",
+        ),
+        "imported" => (
+            Tone::Good,
+            "The widget is stored. What is missing before it works is said below.",
+        ),
+        "imported_without_secret" => (
+            Tone::Bad,
+            "The widget is stored, but the client secret it brought could not be: set it under Passports.",
+        ),
+        "passport_made" => (
+            Tone::Good,
+            "The passport is stored. Choose it on a widget's page.",
+        ),
+        "passport_made_bound" => (
+            Tone::Good,
+            "The passport is stored and in use. Connect an account with it.",
+        ),
+        "passport_made_without_secret" => (
+            Tone::Bad,
+            "The passport is stored, but its client secret could not be. Set it again below.",
+        ),
+        "bind_not_for_browsers" => (
+            Tone::Bad,
+            "The widget wants access tokens in the browser, which that passport never allows. Nothing was changed.",
         ),
         "secret_set" => (
             Tone::Good,
@@ -277,6 +310,8 @@ pub(crate) fn act(what: &str) -> &'static str {
     match what {
         "signed_in" => "Signed in",
         "acts_for" => "Chose for whom to act",
+        "imported" => "Imported a widget",
+        "passport_made" => "Made a passport",
         "bound" => "Chose a passport",
         "connect_begun" => "Went to the provider to connect",
         "connected" => "Connected with a typed credential",

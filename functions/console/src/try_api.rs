@@ -1,8 +1,6 @@
 //! `GET` and `POST /console/widgets/{widget}/apis/{name}`: a named API with a form for its params; the envelope as the widget
 //! would get it. The proxy makes the call, in the place of whom the session acts for.
 
-use std::collections::BTreeSet;
-
 use axum::extract::{self, Path};
 use axum::response::Response;
 use consulate_core::acting::{Event, ProxyAct};
@@ -131,16 +129,18 @@ fn params(api: &NamedApi, fields: &Fields) -> Result<Map<String, Value>, &'stati
     Ok(params)
 }
 
-/// PURE. Names in `{param.NAME}` of the definition, in order of their names.
-fn placeholders(api: &NamedApi) -> BTreeSet<String> {
+/// PURE. Names in `{param.NAME}` of the definition, each once, in the order they come in.
+fn placeholders(api: &NamedApi) -> Vec<String> {
     let mut texts = vec![api.url.clone()];
     texts.extend(api.headers.values().cloned());
     texts.extend(api.body.as_ref().map(Value::to_string));
-    let mut names = BTreeSet::new();
+    let mut names: Vec<String> = Vec::new();
     for text in texts {
         for piece in text.split("{param.").skip(1) {
-            if let Some((name, _)) = piece.split_once('}') {
-                names.insert(name.to_owned());
+            if let Some((name, _)) = piece.split_once('}')
+                && names.iter().all(|known| known != name)
+            {
+                names.push(name.to_owned());
             }
         }
     }
@@ -213,8 +213,7 @@ mod tests {
             "headers": {"X": "{param.h}"}, "body": {"title": "Note {param.title}"},
         }))
         .unwrap();
-        let names: Vec<_> = placeholders(&api).into_iter().collect();
-        assert_eq!(names, ["h", "path", "q", "title"]);
+        assert_eq!(placeholders(&api), ["path", "q", "h", "title"]);
         let typed = |body: &str| params(&api, &Fields::parse(body.as_bytes()));
         let sent = typed("param.path=a%2Fb&param.q=&param.other=1&further=%7B%22limit%22%3A10%7D")
             .unwrap();

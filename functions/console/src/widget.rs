@@ -48,7 +48,17 @@ async fn main(
         let status = standing.iter().find(|status| {
             status.get("auth_key").and_then(Value::as_str) == Some(&authentication.auth_key)
         });
+        let bound = authentication.passport.as_ref();
+        let bound = bound.and_then(|id| passports.iter().find(|known| known.id == *id));
+        let lacks_secret = match bound.filter(|passport| passport.has_client_secret()) {
+            Some(passport) => {
+                let name = format!("passports/{}", passport.id);
+                !state.secrets.is_set(&name).await?
+            }
+            None => false,
+        };
         let shown = Shown {
+            lacks_secret,
             widget: &widget,
             authentication,
             passports: &passports,

@@ -8,7 +8,7 @@ use consulate_core::definition::{OwnerMode, Widget};
 use crate::page::{self, Page, Refusal, Section, Tone};
 use crate::session::Signed;
 use crate::words::{pill, segment};
-use crate::{State, texts};
+use crate::{State, importing, texts};
 
 /// The page.
 pub(crate) async fn page(extract::State(state): extract::State<State>, signed: Signed) -> Response {
@@ -27,13 +27,23 @@ async fn main(state: &State) -> Result<String, Refusal> {
     }
     let cards = match cards.is_empty() {
         true => format!(
-            "<div class=\"card empty\"><p>{}</p><p><code>consulate import BUNDLE</code></p></div>",
-            escape(texts::NO_WIDGETS)
+            "<div class=\"card empty\"><p>{}</p><p><a class=\"button main\" href=\"{}\">{}</a></p></div>",
+            escape(texts::NO_WIDGETS),
+            importing::ADDRESS,
+            escape(texts::IMPORT)
         ),
         false => format!("<div class=\"cards\">{cards}</div>"),
     };
+    let act = match cards.contains("class=\"cards\"") {
+        true => format!(
+            "<a class=\"button\" href=\"{}\">{}</a>",
+            importing::ADDRESS,
+            escape(texts::IMPORT)
+        ),
+        false => String::new(),
+    };
     Ok(format!(
-        "<div class=\"head\"><h1>{}</h1><p class=\"soft\">{}</p></div>{cards}",
+        "<div class=\"head with-act\"><h1>{}</h1><p class=\"soft\">{}</p>{act}</div>{cards}",
         escape(texts::WIDGETS),
         escape(texts::WIDGETS_ABOUT)
     ))

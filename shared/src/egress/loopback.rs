@@ -67,6 +67,12 @@ impl LoopbackExceptions {
         Uri::try_from(format!("{base}{slash}{path}")).ok()
     }
 
+    /// The pairs, as text that [`Self::new`] takes.
+    pub fn pairs(&self) -> Vec<String> {
+        let text = |(host, port): &(String, u16)| format!("{host}:{port}");
+        self.pairs.iter().map(text).collect()
+    }
+
     /// Whether `host:port` is one of them.
     pub fn allow(&self, host: &str, port: u16) -> bool {
         self.pairs

@@ -54,7 +54,7 @@ impl Browser {
         url: &str,
         from: From,
         headers: &[(&str, &str)],
-        body: String,
+        body: impl Into<bytes::Bytes>,
     ) -> Answer {
         let host = url::Url::parse(url).unwrap().host_str().unwrap().to_owned();
         let goes = |cookie: &Cookie| match from {

@@ -19,7 +19,6 @@ use serde_json::json;
 
 use self::notes::Notes;
 use super::arguments::DoctorArguments;
-use super::records::Records;
 use super::report::{self, Report};
 use super::secret_store::SecretStore;
 use super::target::Target;
@@ -84,7 +83,7 @@ pub async fn examine(target: &Target, arguments: &DoctorArguments) -> Report {
 }
 
 async fn setup(target: &Target, notes: &mut Notes) -> anyhow::Result<Setup> {
-    let records = Records::of(target);
+    let records = target.records();
     let registry = records.registry().await?;
     let mut setup = Setup {
         widgets: Vec::new(),

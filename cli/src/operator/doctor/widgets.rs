@@ -5,7 +5,6 @@ use consulate_core::host::{Host, HostKind};
 use consulate_core::table;
 use serde_json::{Map, Value};
 
-use super::super::records::Records;
 use super::super::secret_store::SecretStore;
 use super::super::target::Target;
 use super::Setup;
@@ -16,7 +15,7 @@ const ROTATION_DAYS: i64 = 7;
 const DAY_SECONDS: i64 = 86_400;
 
 pub(super) async fn look(store: &SecretStore, setup: &Setup, target: &Target, notes: &mut Notes) {
-    let records = Records::of(target);
+    let records = target.records();
     for widget in &setup.widgets {
         let about = format!("widget {}", widget.id);
         for authentication in &widget.authentications {
@@ -78,7 +77,7 @@ pub(super) async fn look(store: &SecretStore, setup: &Setup, target: &Target, no
                 &format!("Its host {host} is not there."),
                 "Import the widget that brought it again.",
             ),
-            Err(error) => notes.unreadable(&about, &error),
+            Err(error) => notes.unreadable(&about, &error.into()),
         }
     }
 }

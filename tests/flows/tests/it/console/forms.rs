@@ -7,7 +7,7 @@ use http::Method;
 
 use super::{Admin, NOTES};
 
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 11] = [
     "/console/sign-out",
     "/console/widgets/notes/person",
     "/console/widgets/notes/host-secret",
@@ -16,6 +16,7 @@ const ROUTES: [&str; 10] = [
     "/console/widgets/notes/connections/mine/type",
     "/console/widgets/notes/connections/mine/disconnect",
     "/console/widgets/notes/apis/whoAmI",
+    "/console/passports",
     "/console/passports/notes.test-cloud/secret",
     "/console/health/renew",
 ];

@@ -3,7 +3,9 @@
 
 mod acts;
 mod forms;
+mod importing;
 mod invokes;
+mod passports;
 mod sealed;
 mod secrets;
 mod sign_in;

@@ -98,6 +98,8 @@ async fn the_console_is_handed_nothing_sealed_and_scans_nothing() {
         "/console/health",
         NOTES,
         "/console/passports",
+        "/console/passports/new?provider=zoom",
+        "/console/import",
         "/console/activity",
     ] {
         let request = http::Request::get(path).header(

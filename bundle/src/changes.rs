@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// One line for each member that would change.
-pub(super) fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
+pub fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
     let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
         (serde_json::to_value(before), serde_json::to_value(after))
     else {

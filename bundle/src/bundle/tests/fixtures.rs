@@ -134,27 +134,3 @@ fn a_finding_serialises_as_lint_prints_it() {
             && !shown["cure"].as_str().unwrap().is_empty()
     );
 }
-
-#[test]
-fn the_demo_bundle_imports_where_its_own_server_is_allowed_and_nowhere_else() {
-    let files = crate::demo::bundle(
-        "http://127.0.0.1:8787/demo/provider",
-        "http://localhost:8787",
-        "http://127.0.0.1:8788",
-    );
-    let mut source = Source::default();
-    for (path, text) in files {
-        source.add(path.to_owned(), text.into_bytes()).unwrap();
-    }
-    let catalogue = Catalogue::built_in().unwrap();
-    let options = Options {
-        allow: vec!["127.0.0.1:8787".to_owned(), "127.0.0.1:8788".to_owned()],
-        ..Options::default()
-    };
-    let import_demo = import(&source, &options, &catalogue).unwrap();
-    assert_eq!(import_demo.passports[0].id, "demo.acme-cloud");
-    assert_eq!(import_demo.passports[0].api_hosts, ["127.0.0.1:8787"]);
-    assert_eq!(codes(&import_demo), ["client_secret_missing"]);
-    let findings = import(&source, &Options::default(), &catalogue).unwrap_err();
-    assert_eq!(findings[0].code, "url_not_https");
-}

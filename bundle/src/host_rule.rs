@@ -4,7 +4,7 @@
 use consulate_core::definition::Host;
 
 /// What is known about the host a bundle names.
-pub(super) struct Standing<'s> {
+pub struct Standing<'s> {
     /// The host as the bundle declares it.
     pub declared: &'s Host,
     /// The host as it is stored, where it is.
@@ -13,12 +13,15 @@ pub(super) struct Standing<'s> {
     pub is_own: bool,
     /// Other widgets under this host.
     pub others: &'s [String],
-    /// `--join-host`.
+    /// Whether the importer asked to join it (`--join-host`).
     pub join: bool,
 }
 
-/// `Ok` with a difference to agree to, if there is one; `Err` with why the import is refused, whatever is agreed to.
-pub(super) fn judge(standing: &Standing<'_>) -> Result<Option<String>, String> {
+/// `Ok` with a difference to agree to, if there is one.
+///
+/// # Errors
+/// Why the import is refused, whatever is agreed to.
+pub fn judge(standing: &Standing<'_>) -> Result<Option<String>, String> {
     let Standing {
         declared,
         stored,

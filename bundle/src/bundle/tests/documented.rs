@@ -17,7 +17,7 @@ fn page() -> String {
 
 /// Every code a finding is made with, and whether it can be an error and a warning.
 fn codes_in_the_sources() -> BTreeMap<String, BTreeSet<&'static str>> {
-    let folder = format!("{ROOT}/cli/src/bundle");
+    let folder = format!("{ROOT}/bundle/src/bundle");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -135,7 +135,7 @@ fn every_setting_of_a_bundled_passport_is_documented() {
     let (_, rest) = page.split_once("`passports` describes").unwrap();
     let (table, _) = rest.split_once("## `consulate pack`").unwrap();
     let source =
-        std::fs::read_to_string(format!("{ROOT}/cli/src/bundle/passport_settings.rs")).unwrap();
+        std::fs::read_to_string(format!("{ROOT}/bundle/src/bundle/passport_settings.rs")).unwrap();
     let (_, fields) = source
         .split_once("pub(super) struct PassportSettings {")
         .unwrap();

@@ -159,6 +159,63 @@ impl Source {
         Self::read_to(path, Depth::Code)
     }
 
+    /// The bundle in the archive `bytes`, with the widget's pages and scripts; `name` names it in errors.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn of_archive(bytes: &[u8], name: &str) -> Result<Self, Error> {
+        if bytes.len() as u64 > LARGEST_ARCHIVE {
+            return Err(Error::too_large(name, LARGEST_ARCHIVE));
+        }
+        archive::read(bytes, name, Depth::Code)
+    }
+
+    /// The same, with the `consulate.json` that came beside the archive, where it holds none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn beside(mut self, consulate_json: &[u8]) -> Result<Self, Error> {
+        if consulate_json.len() as u64 > LARGEST_DEFINITION {
+            return Err(Error::too_large(CONSULATE, LARGEST_DEFINITION));
+        }
+        if self.file(CONSULATE).is_none() {
+            self.add(CONSULATE.to_owned(), consulate_json.to_vec())?;
+            self.beside = true;
+        }
+        Ok(self)
+    }
+
+    /// The definitions alone, by path: all that an import is made of.
+    pub fn definitions(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files
+            .iter()
+            .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+            .filter(|(path, _)| !contents::is_code(path))
+    }
+
+    /// A bundle of [`Self::definitions`] that somebody kept.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn of_definitions(files: BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        let mut source = Self::default();
+        if files.len() > MOST_ENTRIES {
+            return Err(Error::TooLarge {
+                what: SCHEMA.to_owned(),
+                limit: format!("the {MOST_ENTRIES} files"),
+            });
+        }
+        for (path, bytes) in files {
+            let inside = inside(&path).filter(|inside| *inside == path);
+            let path = inside.ok_or(Error::PathEscape { entry: path })?;
+            if bytes.len() as u64 > LARGEST_DEFINITION {
+                return Err(Error::too_large(path, LARGEST_DEFINITION));
+            }
+            source.add(path, bytes)?;
+        }
+        Ok(source)
+    }
+
     fn read_to(path: &Path, depth: Depth) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let about = std::fs::metadata(path).map_err(|error| Error::unreadable(&shown, error))?;

@@ -1,6 +1,6 @@
 //! The providers Consulate knows: what each third-party service needs so that an account of it can be connected.
 //!
-//! Data, not code: one TOML file per family in `cli/catalogue/`, compiled in, in the format of `docs/catalogue.md`. The
+//! Data, not code: one TOML file per family in `bundle/catalogue/`, compiled in, in the format of `docs/catalogue.md`. The
 //! functions never read it; an entry and an operator's settings are resolved into a passport when one is made. An operator
 //! adds entries, or replaces built-in ones, by files of the same format.
 //!

@@ -7,7 +7,7 @@ use super::{Catalogue, Confidence, Entry, Family, Status, Variable};
 const HEAD: &str = "\
 # Providers
 
-Every provider Consulate knows, as its catalogue has it (`cli/catalogue/`, format: `docs/catalogue.md`). This page is written by
+Every provider Consulate knows, as its catalogue has it (`bundle/catalogue/`, format: `docs/catalogue.md`). This page is written by
 `consulate providers --markdown`; edit the catalogue, not the page.
 
 `consulate passports add ID --provider PROVIDER` takes an id or an alias. Variables are given with `--set NAME=VALUE`, scopes with

@@ -1,4 +1,4 @@
-//! EDGE. The operator's side of the table: reads definitions, and writes them all or not at all.
+//! EDGE. The definers' side of the table: reads definitions, and writes them all or not at all.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -8,20 +8,47 @@ use consulate_core::table::{self, DOC, Item, PK, REGISTRY, s};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::refusal::told;
-use super::target::Target;
+use crate::catalogue::{self, Catalogue, Entry};
+use crate::told::told;
+
+/// What the table cannot be asked or told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It gives no usable answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A record is not one of this version's.
+    #[error("{0} was written by another version of Consulate")]
+    Foreign(String),
+    /// A write cannot be put together.
+    #[error("a write of the table cannot be made: {0}")]
+    Unwritable(String),
+    /// The operator's own entries do not go with those compiled in.
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+}
+
+impl From<aws_sdk_dynamodb::error::BuildError> for Error {
+    fn from(error: aws_sdk_dynamodb::error::BuildError) -> Self {
+        Self::Unwritable(error.to_string())
+    }
+}
 
 /// A definition and the document it was read from: what a later write is conditional on.
 #[derive(Clone, Debug)]
-pub(super) struct Record<T> {
+pub struct Record<T> {
+    /// The document.
     pub document: String,
+    /// What it says.
     pub definition: T,
 }
 
 /// Which ids there are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Registry {
+pub struct Registry {
+    /// Widgets.
     pub widgets: Vec<String>,
+    /// Passports.
     pub passports: Vec<String>,
     /// The operator's own entries of the catalogue.
     pub providers: Vec<String>,
@@ -29,35 +56,42 @@ pub(super) struct Registry {
 
 /// The definitions of one table.
 #[derive(Clone, Debug)]
-pub(super) struct Records {
+pub struct Records {
     client: Client,
     table: String,
 }
 
 impl Records {
-    pub fn of(target: &Target) -> Self {
+    /// Of `table`.
+    pub fn new(client: Client, table: &str) -> Self {
         Self {
-            client: target.dynamodb.clone(),
-            table: target.table.clone(),
+            client,
+            table: table.to_owned(),
         }
     }
 
     /// The definition at `pk`, read consistently.
-    pub async fn read<T: DeserializeOwned>(&self, pk: String) -> anyhow::Result<Option<Record<T>>> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Foreign`].
+    pub async fn read<T: DeserializeOwned>(&self, pk: String) -> Result<Option<Record<T>>, Error> {
         let Some(item) = self.item(&pk).await? else {
             return Ok(None);
         };
-        let document =
-            table::get_s(&item, DOC).map_err(|error| anyhow::anyhow!("{pk}: {error}"))?;
-        let definition = serde_json::from_str(&document)
-            .map_err(|_| anyhow::anyhow!("{pk} was written by another version of Consulate"))?;
+        let foreign = || Error::Foreign(pk.clone());
+        let document = table::get_s(&item, DOC).map_err(|_| foreign())?;
+        let definition = serde_json::from_str(&document).map_err(|_| foreign())?;
         Ok(Some(Record {
             document,
             definition,
         }))
     }
 
-    pub async fn registry(&self) -> anyhow::Result<Registry> {
+    /// Every id there is, in order.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn registry(&self) -> Result<Registry, Error> {
         let item = self.item(REGISTRY).await?.unwrap_or_default();
         let ids = |name: &str| {
             let mut ids = item
@@ -75,6 +109,28 @@ impl Records {
         })
     }
 
+    /// The operator's own entries of the catalogue.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Foreign`].
+    pub async fn own_providers(&self) -> Result<Vec<Record<Entry>>, Error> {
+        let mut own = Vec::new();
+        for id in self.registry().await?.providers {
+            own.extend(self.read::<Entry>(table::provider_pk(&id)).await?);
+        }
+        Ok(own)
+    }
+
+    /// The catalogue as this table has it: built-in, with the operator's own entries.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn catalogue(&self) -> Result<Catalogue, Error> {
+        let own = self.own_providers().await?;
+        let entries = own.into_iter().map(|record| record.definition);
+        Ok(Catalogue::built_in()?.with_own(entries.collect())?)
+    }
+
     /// A set of writes that happen together.
     pub fn change(&self) -> Change<'_> {
         Change {
@@ -88,7 +144,7 @@ impl Records {
         }
     }
 
-    async fn item(&self, pk: &str) -> anyhow::Result<Option<Item>> {
+    async fn item(&self, pk: &str) -> Result<Option<Item>, Error> {
         let asked = self
             .client
             .get_item()
@@ -98,13 +154,13 @@ impl Records {
         let answer = asked
             .send()
             .await
-            .map_err(|error| told("the table", &error))?;
+            .map_err(|error| Error::Unavailable(told("the table", &error)))?;
         Ok(answer.item)
     }
 }
 
 /// Writes that happen together, each only if nobody else wrote meanwhile.
-pub(super) struct Change<'r> {
+pub struct Change<'r> {
     records: &'r Records,
     items: Vec<TransactWriteItem>,
     widgets: Vec<String>,
@@ -115,38 +171,53 @@ pub(super) struct Change<'r> {
 }
 
 impl Change<'_> {
+    /// Puts the widget `id` in the place of what was read.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
     pub fn widget<T: Serialize>(
         &mut self,
         id: &str,
         new: &T,
         was: Option<&Record<T>>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Error> {
         self.widgets.push(id.to_owned());
         self.put(table::widget_pk(id), new, was)
     }
 
+    /// Puts the passport `id` in the place of what was read.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
     pub fn passport<T: Serialize>(
         &mut self,
         id: &str,
         new: &T,
         was: Option<&Record<T>>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Error> {
         self.passports.push(id.to_owned());
         self.put(table::passport_pk(id), new, was)
     }
 
+    /// Puts an operator's own provider `id` in the place of what was read.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
     pub fn provider<T: Serialize>(
         &mut self,
         id: &str,
         new: &T,
         was: Option<&Record<T>>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Error> {
         self.providers.push(id.to_owned());
         self.put(table::provider_pk(id), new, was)
     }
 
     /// Takes out the provider `id` as it was read.
-    pub fn without_provider<T>(&mut self, id: &str, was: &Record<T>) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn without_provider<T>(&mut self, id: &str, was: &Record<T>) -> Result<(), Error> {
         self.former_providers.push(id.to_owned());
         let delete = Delete::builder()
             .table_name(&self.records.table)
@@ -160,18 +231,25 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Puts the host `id` in the place of what was read.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
     pub fn host<T: Serialize>(
         &mut self,
         id: &str,
         new: &T,
         was: Option<&Record<T>>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Error> {
         self.hosts.push(id.to_owned());
         self.put(table::host_pk(id), new, was)
     }
 
     /// Nothing is written unless the item at `pk` is still there as it was read.
-    pub fn require(&mut self, pk: String, document: &str) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn require(&mut self, pk: String, document: &str) -> Result<(), Error> {
         let check = ConditionCheck::builder()
             .table_name(&self.records.table)
             .key(PK, s(pk))
@@ -185,7 +263,10 @@ impl Change<'_> {
     }
 
     /// Writes everything, or nothing. False when something changed since it was read.
-    pub async fn commit(mut self) -> anyhow::Result<bool> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn commit(mut self) -> Result<bool, Error> {
         self.register()?;
         let client = &self.records.client;
         let written = client
@@ -202,7 +283,7 @@ impl Change<'_> {
             {
                 Ok(false)
             }
-            Err(error) => Err(told("the table", &error)),
+            Err(error) => Err(Error::Unavailable(told("the table", &error))),
         }
     }
 
@@ -211,11 +292,13 @@ impl Change<'_> {
         pk: String,
         new: &T,
         was: Option<&Record<T>>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Error> {
+        let document = serde_json::to_string(new);
+        let document = document.map_err(|error| Error::Unwritable(error.to_string()))?;
         let put = Put::builder()
             .table_name(&self.records.table)
             .item(PK, s(pk))
-            .item(DOC, s(serde_json::to_string(new)?));
+            .item(DOC, s(document));
         let put = match was {
             Some(was) => put
                 .condition_expression("#doc = :was")
@@ -229,7 +312,7 @@ impl Change<'_> {
     }
 
     /// Keeps the list of all ids. Sets grow and shrink without being read, so writers do not get into each other's way.
-    fn register(&mut self) -> anyhow::Result<()> {
+    fn register(&mut self) -> Result<(), Error> {
         let mut update = Update::builder()
             .table_name(&self.records.table)
             .key(PK, s(REGISTRY));

@@ -1,0 +1,169 @@
+//! Making a passport in the console, by the rules of `consulate passports add`.
+
+use consulate_core::definition::Passport;
+use consulate_core::table;
+use consulate_flows::stack::Stack;
+
+use super::Admin;
+
+const PASSPORTS: &str = "/console/passports";
+
+async fn stored(stack: &Stack, id: &str) -> Option<Passport> {
+    let records = stack.dev.target.records();
+    let record = records.read::<Passport>(table::passport_pk(id)).await;
+    record.unwrap().map(|record| record.definition)
+}
+
+#[tokio::test]
+async fn a_passport_is_made_with_its_secret_and_hosts() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let page = admin.page("/console/passports/new").await;
+    assert!(page.contains("ServiceNow"), "{page}");
+    let page = admin
+        .page("/console/passports/new?provider=servicenow")
+        .await;
+    assert!(page.contains("set.instance"), "{page}");
+    let secret = "a-client-secret-of-ours";
+    let made = [
+        ("provider", "servicenow"),
+        ("id", "our-now"),
+        ("client_id", "our-client"),
+        ("client_secret", secret),
+        ("set.instance", "acme.service-now.com"),
+        ("scopes", "useraccount"),
+    ];
+    assert_eq!(admin.news(PASSPORTS, &made).await, "passport_made");
+    let passport = stored(&stack, "our-now").await.unwrap();
+    assert_eq!(passport.client_id, "our-client");
+    assert_eq!(passport.scopes, ["useraccount"]);
+    assert!(!passport.browser_delivery);
+    let hosts = passport.api_hosts.join(" ");
+    assert!(hosts.contains("acme"), "{hosts}");
+    let document = stack
+        .dev
+        .secrets
+        .get("consulate/passports/our-now")
+        .unwrap();
+    assert!(document.contains(secret) && document.contains(&passport.token_url));
+    for page in [PASSPORTS, "/console/activity"] {
+        let page = admin.page(page).await;
+        assert!(page.contains("our-now") && !page.contains(secret), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_passport_is_said_and_stores_nothing() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    for (provider, id, client_id, instance, said) in [
+        (
+            "servicenow",
+            "Our Now",
+            "c",
+            "acme.service-now.com",
+            "cannot be an id",
+        ),
+        (
+            "servicenow",
+            "our-now",
+            " ",
+            "acme.service-now.com",
+            "client id is needed",
+        ),
+        ("servicenow", "our-now", "c", "", "is needed, such as"),
+        (
+            "servicenow",
+            "our-now",
+            "c",
+            "a/../b",
+            "is not what it should be",
+        ),
+        (
+            "servicenow",
+            "our-now",
+            "c",
+            "desk.example.com",
+            "not one of the provider",
+        ),
+        ("nobody", "our-now", "c", "acme", "no such provider"),
+        ("workplace", "our-now", "c", "acme", "is retired"),
+    ] {
+        let secret = "typed-secret-that-stays-unsaid";
+        let fields = [
+            ("provider", provider),
+            ("id", id),
+            ("client_id", client_id),
+            ("set.instance", instance),
+            ("client_secret", secret),
+        ];
+        let page = admin.post(PASSPORTS, &fields).await.expect(200).text();
+        assert!(page.contains(said), "{said} in {page}");
+        assert!(!page.contains(secret), "{page}");
+        assert!(stored(&stack, "our-now").await.is_none());
+        assert!(
+            stack
+                .dev
+                .secrets
+                .get("consulate/passports/our-now")
+                .is_none()
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_passport_of_the_same_id_takes_consent_to_what_differs() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let made = |client_id: &'static str| {
+        [
+            ("provider", "zoom"),
+            ("id", "our-zoom"),
+            ("client_id", client_id),
+        ]
+    };
+    assert_eq!(admin.news(PASSPORTS, &made("one")).await, "passport_made");
+    // The same again is no change.
+    assert_eq!(admin.news(PASSPORTS, &made("one")).await, "passport_made");
+    let page = admin.post(PASSPORTS, &made("two")).await.expect(200).text();
+    assert!(
+        page.contains("and it differs") && page.contains("client_id"),
+        "{page}"
+    );
+    let (_, rest) = page.split_once("name=\"agreement\" value=\"").unwrap();
+    let agreement = rest.split_once('"').unwrap().0.to_owned();
+    let change = |client_id, agreement| {
+        let mut fields = made(client_id).to_vec();
+        fields.extend([("change", "yes"), ("agreement", agreement)]);
+        fields
+    };
+    for fields in [change("two", ""), change("three", &agreement)] {
+        admin.post(PASSPORTS, &fields).await.expect(200);
+        assert_eq!(stored(&stack, "our-zoom").await.unwrap().client_id, "one");
+    }
+    assert_eq!(
+        admin.news(PASSPORTS, &change("two", &agreement)).await,
+        "passport_made"
+    );
+    assert_eq!(stored(&stack, "our-zoom").await.unwrap().client_id, "two");
+}
+
+#[tokio::test]
+async fn a_passport_made_for_an_account_is_used_for_it_where_it_fits() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let query = "provider=zoom&widget=notes&auth_key=mine";
+    let page = admin.page(&format!("/console/passports/new?{query}")).await;
+    assert!(page.contains("name=\"auth_key\" value=\"mine\""), "{page}");
+    let fields = [
+        ("provider", "zoom"),
+        ("id", "our-zoom"),
+        ("client_id", "c"),
+        ("widget", "notes"),
+        ("auth_key", "mine"),
+    ];
+    // That account has the bundle's own passport, so the new one is not used there.
+    assert_eq!(admin.news(PASSPORTS, &fields).await, "passport_made");
+    let page = admin.page("/console/widgets/notes").await;
+    assert!(!page.contains("our-zoom"), "{page}");
+}
