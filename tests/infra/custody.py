@@ -28,10 +28,10 @@ INVOKES = {
 }
 # Kinds of items by who may change them, in any way.
 WRITERS = {
-    "REGISTRY": set(),
+    "REGISTRY": {"console"},
     "WIDGET#w": {"console"},
-    "PASSPORT#p": set(),
-    "HOST#h": set(),
+    "PASSPORT#p": {"console"},
+    "HOST#h": {"console"},
     "PROVIDER#p": set(),
     "TICK": {"custodian"},
     "LIMIT#d": {"custodian"},

@@ -55,4 +55,21 @@ impl<'w> Admin<'w> {
         let url = format!("{}{path}", self.world.base());
         self.browser.go(self.world, "POST", &url, &all).await
     }
+
+    /// Uploads a bundle's archive with a form of the session's own.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn upload(
+        &mut self,
+        fields: &[(&str, &str)],
+        archive: &[u8],
+    ) -> anyhow::Result<Answer> {
+        const IMPORT: &str = "/console/import";
+        let token = form_token(&self.page(IMPORT).await?);
+        let mut all = fields.to_vec();
+        all.push(("form_token", &token));
+        let file = ("bundle", "bundle.zip", archive);
+        self.browser.upload(self.world, IMPORT, &all, file).await
+    }
 }

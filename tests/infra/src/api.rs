@@ -102,7 +102,7 @@ impl World {
         target: &str,
         headers: &[(&str, &str)],
         cookies: &[String],
-        body: &str,
+        body: &[u8],
     ) -> anyhow::Result<Answer> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (route, function) = self.route(path)?;
@@ -234,14 +234,62 @@ impl Browser {
         let Some(target) = url.strip_prefix(world.base()) else {
             bail!("nobody is at {url}");
         };
+        let headers = if method == "POST" { &origin[..] } else { &[] };
+        self.ask(world, method, target, headers, body.as_bytes())
+            .await
+    }
+
+    /// Posts a form with one file in it (RFC 7578) to the API, from a page of its own.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn upload(
+        &mut self,
+        world: &World,
+        target: &str,
+        form: &[(&str, &str)],
+        (field, name, content): (&str, &str, &[u8]),
+    ) -> anyhow::Result<Answer> {
+        const BOUNDARY: &str = "gate-boundary-7f3a";
+        let mut body = Vec::new();
+        for (name, value) in form {
+            let part = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend_from_slice(part.as_bytes());
+        }
+        let part = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let headers = [
+            ("content-type", kind.as_str()),
+            ("sec-fetch-site", "same-origin"),
+            ("origin", world.base()),
+        ];
+        self.ask(world, "POST", target, &headers, &body).await
+    }
+
+    /// A request to the API with the cookies there are; keeps those it sets.
+    async fn ask(
+        &mut self,
+        world: &World,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> anyhow::Result<Answer> {
         let cookies: Vec<String> = self
             .0
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let headers = if method == "POST" { &origin[..] } else { &[] };
         let answer = world
-            .request(method, target, headers, &cookies, &body)
+            .request(method, target, headers, &cookies, body)
             .await?;
         for cookie in &answer.cookies {
             let pair = cookie

@@ -2,15 +2,18 @@
 //! something it is about did not happen: what the functions do at best effort is looked for where it should have left a trace.
 
 use anyhow::{Context as _, ensure};
+use consulate::operator::arguments::PackArguments;
+use consulate::operator::pack;
 use consulate_fakes::dynamodb::Fault;
 use consulate_fakes::provider::Reply;
-use consulate_flows::bundle::{MINE, PASSPORT};
+use consulate_flows::bundle::{Bundle, MINE, PASSPORT};
+use consulate_flows::own::HEADER;
 use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use serde_json::{Value, json};
 
-use crate::admin::{Admin, NOTES};
-use crate::api::{Answer, Browser};
+use crate::api::Browser;
+use crate::console::{console_acts, console_definitions, console_pages, console_secrets};
 use crate::feed::{drain, tick};
 use crate::widget::{FREE, FREE_PASSPORT, Person};
 use crate::world::World;
@@ -44,6 +47,7 @@ journeys![
     console_pages,
     console_acts,
     console_secrets,
+    console_definitions,
 ];
 
 /// Connect, status, a named API, last use, the event on the bus.
@@ -332,116 +336,5 @@ async fn qrvey(world: &World, person: Person) -> anyhow::Result<()> {
             .is_some_and(|token| !token.is_empty()),
         "{told}"
     );
-    Ok(())
-}
-
-/// Every page of the console, with an unhealthy connection to show; a form of its own for each act; signing out.
-async fn console_pages(world: &World, person: Person) -> anyhow::Result<()> {
-    // What is noted has to be this journey's own.
-    for act in world.items("CONSOLE_ACTIVITY")? {
-        world.table("DeleteItem", json!({"Key": {"pk": act["pk"]}}))?;
-    }
-    world.connect(&person).await?;
-    world.expire(&person)?;
-    world
-        .provider
-        .script_token(Reply::OauthError("invalid_grant".to_owned()));
-    ensure!(
-        world.call(&person).await.is_err(),
-        "called with a dead token"
-    );
-    let mut admin = Admin::signed_in(world).await?;
-    admin.page("/console").await?;
-    admin.page(NOTES).await?;
-    admin.page("/console/passports").await?;
-    let health = admin.page("/console/health").await?;
-    ensure!(
-        health.contains(&person.0),
-        "the health page does not name {person:?}"
-    );
-    let activity = admin.page("/console/activity").await?;
-    ensure!(
-        activity.contains("Signed in"),
-        "nothing was noted: {activity}"
-    );
-    admin.post("/console/sign-out", &[]).await?;
-    ensure!(admin.page("/console").await.is_err(), "still signed in");
-    Ok(())
-}
-
-/// Acting for somebody: connect asks connect, trying asks proxy, renewing asks the custodian; binding writes the widget.
-async fn console_acts(world: &World, person: Person) -> anyhow::Result<()> {
-    world.connect(&person).await?;
-    let mut admin = Admin::signed_in(world).await?;
-    admin
-        .post(
-            &format!("{NOTES}/person"),
-            &[("organisation", "o1"), ("user", &person.0)],
-        )
-        .await?;
-    let page = admin.page(NOTES).await?;
-    ensure!(
-        page.contains("Reconnect"),
-        "the account is not shown: {page}"
-    );
-    let tried = admin
-        .post("/console/widgets/notes/apis/echoAll", &[])
-        .await?;
-    ensure!(
-        tried.text.contains("The API answered 200"),
-        "{}",
-        tried.text
-    );
-    let pk = world.pk_of(&person)?;
-    let renewed = admin
-        .post("/console/health/renew", &[("connection", &pk)])
-        .await?;
-    ensure!(
-        renewed.location()?.ends_with("done=renewed"),
-        "{:?}",
-        renewed.location()
-    );
-    let bound = admin
-        .post(
-            &format!("{NOTES}/connections/{FREE}/bind"),
-            &[("passport", FREE_PASSPORT)],
-        )
-        .await?;
-    ensure!(
-        bound.location()?.ends_with("done=bound"),
-        "{:?}",
-        bound.location()
-    );
-    let path = format!("{NOTES}/connections/{MINE}/disconnect");
-    let gone = admin.post(&path, &[]).await?;
-    ensure!(
-        gone.location()?.ends_with("done=disconnected"),
-        "{:?}",
-        gone.location()
-    );
-    world.stands(&person, "disconnected").await
-}
-
-/// Secrets written: one that is there already, and one that is not.
-async fn console_secrets(world: &World, _: Person) -> anyhow::Result<()> {
-    let mut admin = Admin::signed_in(world).await?;
-    let set = |answer: Answer| {
-        let location = answer.location().map(str::to_owned);
-        location.and_then(|location| {
-            ensure!(location.ends_with("done=secret_set"), "{location}");
-            Ok(())
-        })
-    };
-    set(admin
-        .post(
-            &format!("/console/passports/{PASSPORT}/secret"),
-            &[("client_secret", CLIENT_SECRET)],
-        )
-        .await?)?;
-    set(admin
-        .post(&format!("{NOTES}/host-secret"), &[("current", HOST_SECRET)])
-        .await?)?;
-    let page = admin.page("/console/passports").await?;
-    ensure!(page.contains("Set") || page.contains("Replace"), "{page}");
     Ok(())
 }

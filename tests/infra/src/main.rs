@@ -12,6 +12,7 @@
 
 mod admin;
 mod api;
+mod console;
 mod feed;
 mod journeys;
 mod process;

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, ensure};
 use consulate::operator::arguments::{ImportArguments, PassportArguments};
 use consulate::operator::import::import;
-use consulate::operator::{add_passport, keys, set_secret};
+use consulate::operator::{add_passport, add_providers, keys, set_secret};
 use consulate_core::clock::Clock;
 use consulate_core::secret::SecretText;
 use consulate_fakes::provider::{Client, ClientAuthentication, consent_id};
 use consulate_flows::bundle::{Bundle, MINE, PASSPORT, RETURN_TO, WIDGET};
+use consulate_flows::own::ENTRIES;
 use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET, form_token, sign};
 use consulate_flows::walk::fragment;
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ use crate::world::{PROVIDER, QRVEY, QRVEY_KEY, World};
 pub const FREE: &str = "mail";
 /// The passport that may be.
 pub const FREE_PASSPORT: &str = "workspace";
+/// File of the operator's own providers, in the world's folder.
+pub const OWN_PROVIDERS: &str = "providers.toml";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -65,6 +68,9 @@ impl World {
             ..PassportArguments::default()
         };
         add_passport(&self.target, &passport).await?;
+        let entries = self.folder.path().join(OWN_PROVIDERS);
+        std::fs::write(&entries, ENTRIES)?;
+        add_providers(&self.target, &entries, false).await?;
         for (name, value) in [
             (
                 format!("widgets/{WIDGET}"),
@@ -129,7 +135,7 @@ impl World {
             &format!("/v1/widgets/{WIDGET}/{path}"),
             &headers,
             &[],
-            &body,
+            body.as_bytes(),
         )
         .await
     }
