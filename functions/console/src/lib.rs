@@ -48,6 +48,7 @@ use consulate_core::custody::Custodian;
 use consulate_core::definitions::Definitions;
 use consulate_core::foundation::Foundation;
 use consulate_core::http::Routes;
+use consulate_core::log;
 use consulate_core::secret_writer::SecretWriter;
 
 /// What the handlers share.
@@ -99,7 +100,8 @@ impl State {
         })
     }
 
-    /// Keeps what was done. An act that cannot be noted was done all the same, so nobody is told otherwise.
+    /// Keeps what was done, for the page of activity and in the audit log. An act that cannot be kept was done all the same, so
+    /// nobody is told otherwise.
     async fn note(&self, signed: &session::Signed, what: &str, on: &str, detail: &str) {
         let act = Act {
             at: self.clock.now().millis(),
@@ -108,6 +110,11 @@ impl State {
             on: on.to_owned(),
             detail: detail.to_owned(),
         };
+        let line = log::Fields::new()
+            .with("what", format!("console.{what}"))
+            .with("subject", on)
+            .with("by", &act.by);
+        log::write(log::Level::Info, "console", "audit", line);
         let _unnoted = self.records.note(&act).await;
     }
 }

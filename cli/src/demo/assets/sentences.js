@@ -202,7 +202,14 @@ const HAPPENINGS = {
   "connection.reauthorise_soon": ["dot", "warn", "The person will have to connect again soon"],
 };
 
+const isAboutConnections = (line) => (line.what ?? "").startsWith("connection.");
+
 function auditSteps(line) {
+  if (!isAboutConnections(line)) {
+    const [where, what] = (line.what ?? "somebody.something").split(".");
+    const who = where === "console" ? "In the console" : "By the command";
+    return [step(line, "dot", "", `${who}: ${plain(what ?? where)}${line.subject ? ` (${line.subject})` : ""}`)];
+  }
   const [symbol, kind, text] = HAPPENINGS[line.what] ?? ["dot", "", `${plain(line.what ?? "something happened").replace("connection.", "Connection: ")}`];
   const more = line.reason ?? line.revocation ?? line.reauthorise_by;
   const shared = line.shared_account ? ". Another connection uses the same account" : "";
@@ -243,7 +250,7 @@ function titleOf(line) {
   if (line.event === "request" && line.function === "connect") return connectAction(line).title;
   if (line.event === "request" && line.function === "qrvey-token") return "The dashboard asked for a security token";
   const titles = { exchange: "A code was exchanged", complete: "A connection was activated", refresh: "An access token was due for renewal", revoke: "A grant was due for revocation" };
-  if (line.event === "audit") return "A connection changed";
+  if (line.event === "audit") return isAboutConnections(line) ? "A connection changed" : "An administrator did something";
   return titles[line.event] ?? ROUNDS[line.event]?.[0] ?? `${line.function ?? "server"}: ${plain(line.event ?? "event")}`;
 }
 

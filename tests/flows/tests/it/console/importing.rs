@@ -139,6 +139,8 @@ async fn a_bundle_is_shown_first_and_stored_on_demand() {
     let page = admin.page("/console/widgets/my-saas").await;
     assert!(page.contains("no client secret yet"), "{page}");
     admin.page("/console/activity").await;
+    let noted = |line: &Value| line["what"] == "console.imported" && line["subject"] == "my-saas";
+    assert!(stack.log_lines().iter().any(noted));
     // Another session's definitions are nobody's.
     let mut other = Admin::signed_in(&stack).await;
     let page = other.upload(&fields, None).await.expect(200).text();
