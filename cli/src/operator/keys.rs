@@ -1,7 +1,7 @@
 //! `consulate keys`: the keyrings that tokens and settings are sealed with.
 //!
 //! `init` makes them, once; never overwritten, because what was sealed under a lost key is lost. `list` shows ids. `rotate` publishes a
-//! key, waits until every function has it, promotes it. [`reseal`](super::reseal) moves values over, and `retire` takes a key out that
+//! key, waits until every function has it, promotes it. `reseal` moves values over, and `retire` takes a key out that
 //! nothing needs any more.
 //!
 //! Who can write a keyring knows the keys in it, so these commands open nothing that their operator could not open anyway.
