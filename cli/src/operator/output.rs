@@ -1,11 +1,9 @@
 //! EDGE. The command's standard output and standard error. Nothing else here prints.
 //!
 //! With `--json` standard output carries one JSON document and nothing else.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where the command prints"
-)]
+
+use std::fmt::Arguments;
+use std::io::Write as _;
 
 use serde_json::json;
 
@@ -14,11 +12,11 @@ use super::report::{Outcome, Report};
 /// Prints a report; the answer is the exit code.
 pub fn report(report: &Report, as_json: bool) -> u8 {
     if as_json {
-        println!("{:#}", report.json);
+        say(format_args!("{:#}", report.json));
     } else if report.outcome == Outcome::Refused {
-        eprintln!("{}", printable(&report.text));
+        note(&report.text);
     } else {
-        println!("{}", printable(&report.text));
+        say(format_args!("{}", printable(&report.text)));
     }
     match report.outcome {
         Outcome::Done => 0,
@@ -29,28 +27,34 @@ pub fn report(report: &Report, as_json: bool) -> u8 {
 /// Prints why a command could not do its work; the answer is the exit code.
 pub fn failure(error: &anyhow::Error, as_json: bool) -> u8 {
     if as_json {
-        println!("{:#}", json!({ "error": format!("{error:#}") }));
+        say(format_args!(
+            "{:#}",
+            json!({ "error": format!("{error:#}") })
+        ));
     } else {
-        eprintln!("{}", printable(&format!("error: {error:#}")));
+        note(&format!("error: {error:#}"));
     }
     1
 }
 
 /// Says that the server of `consulate dev` answers: the first line it prints on standard output.
 pub fn ready(base_url: &str) {
-    println!("ready {base_url}");
+    say(format_args!("ready {base_url}"));
 }
 
-/// Says where the demo of `consulate dev` is: the second and last line on standard output. Whoever needs the first one only may have
-/// stopped reading.
+/// Says where the demo of `consulate dev` is: the second and last line on standard output.
 pub fn demo(address: &str) {
-    use std::io::Write as _;
-    let _nobody_reads = writeln!(std::io::stdout(), "demo {address}");
+    say(format_args!("demo {address}"));
 }
 
 /// A remark for people, on standard error.
 pub fn note(text: &str) {
-    eprintln!("{}", printable(text));
+    let _nobody_reads = writeln!(std::io::stderr(), "{}", printable(text));
+}
+
+/// A line on standard output. Whoever needs the first ones only (`head`) may have stopped reading: no reason to fail.
+fn say(line: Arguments<'_>) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Without what a terminal would act on: names in a report come from bundles.

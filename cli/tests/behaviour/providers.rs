@@ -1,7 +1,7 @@
 //! Providers of an operator's own, and passports on providers that need more than a client id.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use consulate::operator::arguments::PassportArguments;
 use consulate::operator::report::{Outcome, Report};
@@ -340,4 +340,18 @@ fn without_a_table_the_built_in_providers_are_listed_and_the_docs_are_written() 
     assert!(run(&["providers"]).contains("CONSULATE_TABLE"));
     let page = include_str!("../../../docs/providers.md");
     assert_eq!(run(&["providers", "--markdown"]), page);
+}
+
+#[test]
+fn whoever_stops_reading_is_no_reason_to_fail() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_consulate"))
+        .arg("providers")
+        .env_remove("CONSULATE_TABLE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
