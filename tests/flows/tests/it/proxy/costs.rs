@@ -1,4 +1,4 @@
-//! What a call costs, counted (design section 7): reads of the table and of Secrets Manager, and write units of a refresh.
+//! What a call costs, counted: reads of the table and of Secrets Manager, and write units of a refresh.
 
 use std::time::Duration;
 

@@ -76,7 +76,7 @@ async fn an_api_that_cannot_be_reached_is_said_to_be_unreachable() {
     assert_eq!(plain(&stack, &jwt, "whoAmI").await["isSuccess"], true);
 }
 
-/// Design section 4, "where a credential may go": judged again at every call, whatever the import was talked into.
+/// Where a credential may go is judged again at every call, whatever the import was talked into.
 #[tokio::test]
 async fn a_credential_goes_to_the_hosts_of_its_passport_and_nowhere_else() {
     let (stack, jwt) = connected().await;
