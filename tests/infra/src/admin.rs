@@ -56,7 +56,7 @@ impl<'w> Admin<'w> {
         self.browser.go(self.world, "POST", &url, &all).await
     }
 
-    /// Uploads a bundle's archive with a form of the session's own.
+    /// Uploads a bundle's archive and the `consulate.json` beside it, with a form of the session's own.
     ///
     /// # Errors
     /// No answer.
@@ -64,12 +64,16 @@ impl<'w> Admin<'w> {
         &mut self,
         fields: &[(&str, &str)],
         archive: &[u8],
+        consulate: &[u8],
     ) -> anyhow::Result<Answer> {
         const IMPORT: &str = "/console/import";
         let token = form_token(&self.page(IMPORT).await?);
         let mut all = fields.to_vec();
         all.push(("form_token", &token));
-        let file = ("bundle", "bundle.zip", archive);
-        self.browser.upload(self.world, IMPORT, &all, file).await
+        let files = [("bundle.zip", archive), ("consulate.json", consulate)];
+        let sent = self
+            .browser
+            .upload(self.world, IMPORT, &all, "bundle", &files);
+        sent.await
     }
 }

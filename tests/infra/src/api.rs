@@ -239,7 +239,7 @@ impl Browser {
             .await
     }
 
-    /// Posts a form with one file in it (RFC 7578) to the API, from a page of its own.
+    /// Posts a form with files in its field `field` (RFC 7578) to the API, from a page of its own.
     ///
     /// # Errors
     /// No answer.
@@ -248,7 +248,8 @@ impl Browser {
         world: &World,
         target: &str,
         form: &[(&str, &str)],
-        (field, name, content): (&str, &str, &[u8]),
+        field: &str,
+        files: &[(&str, &[u8])],
     ) -> anyhow::Result<Answer> {
         const BOUNDARY: &str = "gate-boundary-7f3a";
         let mut body = Vec::new();
@@ -258,13 +259,16 @@ impl Browser {
             );
             body.extend_from_slice(part.as_bytes());
         }
-        let part = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n"
-        );
-        body.extend_from_slice(part.as_bytes());
-        body.extend_from_slice(content);
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        for (name, content) in files {
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let headers = [
             ("content-type", kind.as_str()),

@@ -155,6 +155,8 @@ pub async fn console_definitions(world: &World, _: Person) -> anyhow::Result<()>
     }
     bundle.consulate["widget"] = json!("gate");
     bundle.consulate["host"]["id"] = json!("gate");
+    // `consulate pack` leaves consulate.json out: it is the operator's, not the widget's.
+    let consulate = bundle.consulate.to_string().into_bytes();
     let scratch = tempfile::tempdir()?;
     let output = scratch.path().join("gate.zip");
     let packing = PackArguments {
@@ -166,7 +168,7 @@ pub async fn console_definitions(world: &World, _: Person) -> anyhow::Result<()>
     let packed = pack(&packing, None)?;
     let archive = std::fs::read(&output).with_context(|| packed.text)?;
     let fields = [("act", "import"), ("bind.own", OWN)];
-    let imported = admin.upload(&fields, &archive).await?;
+    let imported = admin.upload(&fields, &archive, &consulate).await?;
     ensure!(
         imported.location()?.ends_with("done=imported"),
         "{imported:?}"

@@ -2,20 +2,16 @@
 //! something it is about did not happen: what the functions do at best effort is looked for where it should have left a trace.
 
 use anyhow::{Context as _, ensure};
-use consulate::operator::arguments::PackArguments;
-use consulate::operator::pack;
 use consulate_fakes::dynamodb::Fault;
 use consulate_fakes::provider::Reply;
-use consulate_flows::bundle::{Bundle, MINE, PASSPORT};
-use consulate_flows::own::HEADER;
-use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET};
+use consulate_flows::bundle::MINE;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use serde_json::{Value, json};
 
 use crate::api::Browser;
 use crate::console::{console_acts, console_definitions, console_pages, console_secrets};
 use crate::feed::{drain, tick};
-use crate::widget::{FREE, FREE_PASSPORT, Person};
+use crate::widget::Person;
 use crate::world::World;
 
 /// What a journey does.
