@@ -155,18 +155,14 @@ pub const STEPS: &[Step] = &[
         about: "cargo clippy on all targets, warnings denied",
         needs: &[],
         run: |room| {
-            let clippy = |targets: &[&str]| {
-                let words = ["clippy", "--workspace", "--locked"];
-                let strict = ["--", "-D", "warnings"];
-                cargo(room, "clippy", &[&words, targets, &strict].concat())
-            };
-            let all = clippy(&["--all-targets"]);
             // "All" leaves out what `cargo test` leaves out: the gate.
-            Outcome::one(if all.success {
-                clippy(&["--test", "*"])
+            let all = clippy(room, &["--all-targets"]);
+            let all = if all.success {
+                clippy(room, &["--test", "*"])
             } else {
                 all
-            })
+            };
+            Outcome::one(all)
         },
     },
     Step {
@@ -245,30 +241,23 @@ fn cargo(room: &Room, step: &str, words: &[&str]) -> Finished {
     room.cargo(step, words)
 }
 
+fn clippy(room: &Room, targets: &[&str]) -> Finished {
+    let words = ["clippy", "--workspace", "--locked"];
+    let strict = ["--", "-D", "warnings"];
+    cargo(room, "clippy", &[&words, targets, &strict].concat())
+}
+
 fn deny(room: &Room) -> Finished {
     room.fresh_log("deny");
     let mut command = Command::new(tools::cargo_deny_path(room));
-    command.args([
-        "--workspace",
-        "--locked",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
+    command.args("--workspace --locked check bans licenses sources".split(' '));
     room.run("deny", command)
 }
 
 fn doc(room: &Room) -> Finished {
     room.fresh_log("doc");
     let mut command = Command::new("cargo");
-    command.args([
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-        "--locked",
-    ]);
+    command.args("doc --workspace --no-deps --document-private-items --locked".split(' '));
     command.env("RUSTDOCFLAGS", "-D warnings");
     room.run("doc", command)
 }
