@@ -1,5 +1,5 @@
 //! The whole journey against a provider nobody here wrote: npm's oidc-provider with PKCE required, single-use refresh
-//! tokens and access tokens that really end after twelve seconds. Nothing here moves a clock.
+//! tokens and access tokens that really end after twenty-four seconds. Nothing here moves a clock.
 
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ async fn disconnect(stack: &Stack, oidc: &Oidc, traveller: Traveller) {
 
 /// Consulate with the widget imported, and the provider with Consulate registered.
 async fn start(traveller: Traveller) -> (Stack, Oidc) {
-    let mut oidc = Oidc::start(&json!({ "access_token_ttl": 12 })).await;
+    let mut oidc = Oidc::start(&json!({ "access_token_ttl": 24 })).await;
     let stack = Stack::start_with(|bundle| lead_to(bundle, &oidc, traveller), |_| {}).await;
     let mut client = json!({
         "client_id": CLIENT_ID,
@@ -340,11 +340,11 @@ async fn items(stack: &Stack, traveller: Traveller) -> Answer {
     }
 }
 
-/// Waits until the access token has really ended: at most the twelve seconds it lives.
+/// Waits until the access token has really ended: at most the twenty-four seconds it lives.
 async fn expire(stack: &Stack, traveller: Traveller) {
     let status = status(stack, traveller).await;
     let expires_at = status["expires_at"].as_str().unwrap().to_owned();
-    for _ in 0..60 {
+    for _ in 0..120 {
         if stack.dev.clock.now().rfc3339() > expires_at {
             return;
         }
