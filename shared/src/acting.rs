@@ -4,15 +4,21 @@
 //! An answer is what the same request over HTTP would have been answered: a status and a JSON document.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Instant;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::log::{self, Fields, Level};
+use crate::caller::WidgetCaller;
+use crate::definition::OwnerMode;
+use crate::http::concluded;
+use crate::invoke;
+use crate::log::{self, Fields};
+use crate::owner::OwnerKey;
 use crate::problem::{Code, Problem};
 
 /// Somebody of a widget's host.
@@ -96,49 +102,92 @@ impl Answer {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
+}
 
-    /// A response as an answer, with the log line of an invocation. `request_id` goes into the problem document.
-    pub async fn of(
-        mut response: Response,
-        function: &'static str,
-        act: &'static str,
-        request_id: &str,
-    ) -> Self {
-        let mut fields = Fields::new()
-            .with("request_id", request_id)
-            .with("act", act);
-        let extensions = response.extensions_mut();
-        fields.extend(extensions.remove::<Fields>().unwrap_or_default());
-        let mut level = Level::Info;
-        if let Some(problem) = extensions.remove::<Problem>() {
-            fields.add("code", problem.code());
-            if problem.code().status().is_server_error() {
-                level = Level::Error;
-            }
-            response = problem.into_answer(request_id);
+/// An invoke that has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Invoke<'a> {
+    /// The event's bytes.
+    pub payload: &'a [u8],
+    /// Lambda's id of it.
+    pub request_id: &'a str,
+    /// X-Ray's trace header, as Lambda was invoked with it.
+    pub xray: Option<&'a str>,
+}
+
+/// What can be asked of a function in somebody's place.
+pub trait Act: DeserializeOwned {
+    /// What it is to an auditor, in the words of the widget routes' log lines; `None` where it only looks.
+    fn audit(&self) -> Option<&'static str>;
+}
+
+impl Act for ConnectAct {
+    fn audit(&self) -> Option<&'static str> {
+        match self {
+            Self::List => None,
+            Self::Begin { .. } => Some("connect"),
+            Self::Type { .. } => Some("sign_in"),
+            Self::Disconnect { .. } => Some("disconnect"),
         }
-        let status = response.status().as_u16();
-        fields.add("status", status);
+    }
+}
+
+impl Act for ProxyAct {
+    fn audit(&self) -> Option<&'static str> {
+        match self {
+            Self::Call { .. } => Some("call"),
+        }
+    }
+}
+
+impl Invoke<'_> {
+    /// Has the event done, as part of the trace it comes with; the answer, and the one log line of it: event `act`, of the members
+    /// that the line of a request has. `done` puts the person's digest into the response's fields: see [`whose`].
+    pub async fn answered<A: Act, F: Future<Output = Response>>(
+        self,
+        function: &'static str,
+        done: impl FnOnce(Event<A>) -> F,
+    ) -> Answer {
+        let trace = invoke::trace_of(self.payload, self.xray);
+        trace.around(self.done(function, done)).await
+    }
+
+    async fn done<A: Act, F: Future<Output = Response>>(
+        self,
+        function: &'static str,
+        done: impl FnOnce(Event<A>) -> F,
+    ) -> Answer {
+        let started = Instant::now();
+        let mut fields = Fields::new().with("request_id", self.request_id);
+        let response = match serde_json::from_slice::<Event<A>>(self.payload) {
+            Ok(event) => {
+                fields.add("audit", event.act.audit());
+                fields.add("widget", &event.widget);
+                done(event).await
+            }
+            Err(_) => {
+                let detail = "The event is none this function knows.";
+                Problem::new(Code::RequestMalformed, detail).into_response()
+            }
+        };
+        let (response, level, fields) = concluded(response, fields, self.request_id, started);
         log::write(level, function, "act", fields);
+        let status = response.status().as_u16();
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         let body = body
             .ok()
             .and_then(|body| serde_json::from_slice(&body).ok());
-        Self {
+        Answer {
             status,
             body: body.unwrap_or_default(),
         }
     }
+}
 
-    /// The answer to an event that cannot be read.
-    pub async fn malformed(function: &'static str, request_id: &str) -> Self {
-        let problem = Problem::new(
-            Code::RequestMalformed,
-            "The event is none this function knows.",
-        );
-        let response = axum::response::IntoResponse::into_response(problem);
-        Self::of(response, function, "malformed", request_id).await
-    }
+/// In whose place something is done, for its log line: a digest, nobody's name.
+pub fn whose(who: &WidgetCaller) -> Fields {
+    let caller = OwnerKey::of(&who.caller, OwnerMode::User);
+    Fields::new().with("caller", caller.as_str())
 }
 
 /// A function that does not answer. It may have acted.
@@ -185,15 +234,8 @@ impl Deputies {
         function: &str,
         event: &impl Serialize,
     ) -> Result<T, NoAnswer> {
-        let payload = serde_json::to_vec(event).map_err(|_| NoAnswer)?;
-        let invoke = self.client.invoke().function_name(function);
-        let output = invoke.payload(Blob::new(payload)).send().await;
-        let output = output.map_err(|_| NoAnswer)?;
-        let payload = match output.function_error {
-            None => output.payload.ok_or(NoAnswer)?,
-            Some(_) => return Err(NoAnswer),
-        };
-        serde_json::from_slice(payload.as_ref()).map_err(|_| NoAnswer)
+        let answer = invoke::ask(&self.client, function, event).await;
+        answer.map_err(|_| NoAnswer)
     }
 }
 

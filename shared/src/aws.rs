@@ -211,10 +211,11 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Our HTTP client for SDK settings that are made elsewhere: the command takes its credentials from the SDK's own chain.
-pub fn sdk_http(tls: Arc<ClientConfig>, clock: Clock) -> SharedHttpClient {
+/// Our HTTP client for SDK settings that are made elsewhere: the command takes its credentials from the SDK's own chain. `skew` is
+/// told by what is answered.
+pub fn sdk_http(tls: Arc<ClientConfig>, clock: Clock, skew: Skew) -> SharedHttpClient {
     let sockets = Arc::new(Sockets::new(GaiResolver::new(), tls));
-    SharedHttpClient::new(AwsHttp::over(sockets, clock, Skew::default()))
+    SharedHttpClient::new(AwsHttp::over(sockets, clock, skew))
 }
 
 /// Milliseconds this machine's clock is ahead of AWS's, from the `Date` of the last answer. Every answer of the table

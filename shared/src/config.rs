@@ -127,6 +127,16 @@ impl Config {
                 problem: "must be an https address without trailing slash",
             });
         }
+        // Browsers name origins so, and forms are told from foreign ones by them.
+        if !base_url
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
+        {
+            return Err(Error {
+                name: "CONSULATE_BASE_URL",
+                problem: "must be in lower case, an international name in its xn-- form",
+            });
+        }
         Ok(Self {
             table: required("CONSULATE_TABLE")?,
             base_url,
@@ -248,6 +258,29 @@ mod tests {
             Some("Staging/1")
         );
         assert!(with(Some("two words")).is_err() && with(Some("AWS/Lambda")).is_err());
+    }
+
+    #[test]
+    fn the_public_address_is_written_as_browsers_write_it() {
+        let with = |value: &'static str| {
+            Config::from_lookup(move |name| match name {
+                "CONSULATE_BASE_URL" => Some(value.to_owned()),
+                other => lookup(other),
+            })
+        };
+        assert!(with("https://consulate.example.com").is_ok());
+        for wrong in [
+            "https://Consulate.example.com",
+            "https://b\u{fc}ro.example.com",
+            "https://consulate.example.com/",
+            "http://consulate.example.com",
+        ] {
+            assert_eq!(
+                with(wrong).unwrap_err().name,
+                "CONSULATE_BASE_URL",
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Receipt;
+use crate::invoke;
 use crate::problem::Reason;
 use crate::table::ConnectionKey;
-use crate::trace::{self, Trace};
 
 /// What the custodian is asked.
 ///
@@ -182,14 +181,6 @@ impl Answer {
     }
 }
 
-/// An event under way, with the ids of what it is part of.
-#[derive(Serialize)]
-struct Sent<'a> {
-    #[serde(flatten)]
-    event: &'a Event,
-    trace: Trace,
-}
-
 /// The custodian cannot be reached. It may have acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -219,28 +210,8 @@ impl Custodian {
     /// # Errors
     /// [`Error::Unavailable`]: whether it acted is told by the row.
     pub async fn ask(&self, event: &Event) -> Result<Answer, Error> {
-        let trace = trace::current();
-        let xray = trace.xray.as_deref().and_then(|id| id.parse().ok());
-        let payload = serde_json::to_vec(&Sent { event, trace }).map_err(|_| Error::Unavailable)?;
-        let mut invoke = self
-            .client
-            .invoke()
-            .function_name(&self.function)
-            .payload(Blob::new(payload))
-            .customize();
-        if let Some(id) = xray {
-            let id: http::HeaderValue = id;
-            // Lambda reads the trace from the invoke's header (X-Ray developer guide, "Tracing header").
-            invoke = invoke.mutate_request(move |request| {
-                request.headers_mut().insert(trace::XRAY_HEADER, id.clone());
-            });
-        }
-        let output = invoke.send().await.map_err(|_| Error::Unavailable)?;
-        if output.function_error.is_some() {
-            return Err(Error::Unavailable);
-        }
-        let payload = output.payload.ok_or(Error::Unavailable)?;
-        serde_json::from_slice(payload.as_ref()).map_err(|_| Error::Unavailable)
+        let answer = invoke::ask(&self.client, &self.function, event).await;
+        answer.map_err(|_| Error::Unavailable)
     }
 }
 
@@ -262,11 +233,5 @@ mod tests {
             r#"{"outcome":"authentication_required","reason":"rotation_lost"}"#
         );
         assert_eq!(answer.outcome(), "authentication_required");
-        let trace = Trace::default();
-        let sent = serde_json::to_value(Sent {
-            event: &event,
-            trace,
-        });
-        assert_eq!(sent.unwrap()["trace"], serde_json::json!({}));
     }
 }

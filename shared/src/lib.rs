@@ -11,7 +11,7 @@
 //! | [`secrets`], [`secret_writer`], [`vault`] | edge | Secrets Manager, and sealing with its keyrings |
 //! | [`console`] | edge | sign-in, sessions and acts of the console |
 //! | [`settings`] | edge | private settings of widgets: the table, through the vault |
-//! | [`custody`], [`acting`] | edge | Lambda invokes: of the custodian, and the console's of connect and proxy |
+//! | [`custody`], [`acting`], `invoke` | edge | Lambda invokes: of the custodian, and the console's of connect and proxy |
 //! | [`bus`], [`queue`] | edge | EventBridge, SQS |
 //! | [`egress`], [`dial`] | edge | providers: guarded HTTP |
 //! | [`issuers`] | edge | OpenID Connect issuers: their keys, through [`egress`] |
@@ -42,6 +42,7 @@ pub mod foundation;
 pub mod grants;
 pub mod host;
 pub mod http;
+mod invoke;
 pub mod issuers;
 pub mod jwt;
 pub mod limits;

@@ -48,8 +48,8 @@ pub const SALVAGED: &str = "salvaged_answers";
 pub const ISSUER_FAILURES: &str = "issuer_failures";
 
 /// What the custodian's lines about one invoke or row are called.
-const WORK: [&str; 7] = [
-    "exchange", "sign_in", "complete", "abandon", "refresh", "revoke", "attend",
+const WORK: [&str; 8] = [
+    "exchange", "sign_in", "complete", "abandon", "refresh", "revoke", "attend", "refused",
 ];
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ struct Gathered {
 pub fn embed(line: &mut Map<String, Value>, namespace: &str, now_millis: i64) {
     let mut gathered = Gathered::default();
     match line.get("event").and_then(Value::as_str) {
-        Some("request") => gathered.request(line),
+        Some("request" | "act") => gathered.request(line),
         Some("audit") => gathered.audit(line),
         Some("tick") => gathered.tick(line),
         Some("salvage") => gathered.count(line, SALVAGED, 1),

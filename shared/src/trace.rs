@@ -91,9 +91,9 @@ fn is_traceparent(text: &str) -> bool {
 fn is_xray(text: &str) -> bool {
     let is_plain = |part: &str| {
         !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.'))
+            && part.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'|')
+            })
     };
     text.len() <= XRAY_LONGEST
         && text.split(';').all(|pair| {
@@ -131,6 +131,10 @@ mod tests {
         let trace = Trace::of(&headers(&[(TRACEPARENT, PARENT), (XRAY_HEADER, XRAY)]), "r");
         assert_eq!(trace.traceparent.as_deref(), Some(PARENT));
         assert_eq!(trace.xray.as_deref(), Some(XRAY));
+        // As the developer guide shows it, once several services were passed.
+        let passed = format!("{XRAY};Lineage=a87bd80c:1|68fd508a:5|c512fbe3:2");
+        let trace = Trace::of(&headers(&[(XRAY_HEADER, &passed)]), "r");
+        assert_eq!(trace.xray, Some(passed));
     }
 
     #[test]

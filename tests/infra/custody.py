@@ -5,7 +5,12 @@ that nothing beside them is allowed to anybody, and what Lambda itself does in a
 """
 
 import copy
+import re
 from fnmatch import fnmatchcase
+from pathlib import Path
+
+# Where the functions' metrics are named.
+METRICS = Path(__file__).resolve().parents[2] / "shared/src/metrics.rs"
 
 # Of each secret, who may read it. Nobody else may.
 READERS = {
@@ -120,7 +125,7 @@ def judge(told, prefix="consulate/", options=False):
         expect(f"who may write the secret {secret}", who("secretsmanager:PutSecretValue", full), writers)
     for name, wanted in INVOKES.items():
         home = "us-east-1" if options else region
-        at = lambda target: f"arn:aws:lambda:{home if target == 'custodian' else region}:{account}:function:{told['stack']}-{target}"
+        at = lambda target: f"arn:aws:lambda:{home}:{account}:function:{told['stack']}-{target}"
         invoked = {target for target in functions if any(allows(s, "lambda:InvokeFunction", at(target)) for s in statements(functions[name]))}
         expect(f"what {name} may invoke", invoked, wanted)
     for pk, writers in WRITERS.items():
@@ -140,6 +145,15 @@ def judge(told, prefix="consulate/", options=False):
     expect("who polls queues", {n for n, f in functions.items() for s in statements(f) if "sqs:ReceiveMessage" in listed(s["Action"])}, {"custodian"})
     keyed = {n for n, f in functions.items() for s in statements(f) if "kms:Decrypt" in listed(s["Action"])}
     expect("who may use the table's key", keyed, set(functions) if options else set())
+
+    emitted = set(re.findall(r'^pub const \w+: &str = "([a-z_]+)";$', METRICS.read_text(), re.MULTILINE))
+    expect("metrics that alarms watch and the code never writes", {metric["name"] for metric in told["metrics"]} - emitted, set())
+    for metric in told["metrics"]:
+        dimensions = dict(metric["dimensions"])
+        by = {"function"} | ({"outcome"} if metric["name"] in ("requests", "refreshes") else set())
+        expect(f"{metric} has its dimensions", {"function"} <= set(dimensions) <= by, True)
+        expect(f"{metric} is of a function", dimensions.get("function") in {*functions, "issuers"}, True)
+    expect("metrics of ours that are watched", len(told["metrics"]) >= 5, True)
 
     custodian, queues = functions["custodian"], told["queues"]
     for logical in ("WorkQueue", "SalvageQueue"):
@@ -173,6 +187,12 @@ MISTAKES = [
     ("custodian", "Log", lambda s: s.update(Resource="*")),
     ("custodian", "Limits", lambda s: s.update(Action=["dynamodb:*"])),
 ]
+# The same of what alarms watch.
+UNWATCHED = [
+    lambda metric: metric.update(name="no_such_metric"),
+    lambda metric: metric.update(dimensions=[["function", "nobody"]]),
+    lambda metric: metric.update(dimensions=[["passport", "p"]]),
+]
 
 
 def unseen(told):
@@ -183,4 +203,9 @@ def unseen(told):
         change(next(s for s in statements(wrong["functions"][function]) if s.get("Sid") == sid))
         if not judge(wrong):
             findings.append(f"mistake {number} ({function}, {sid}) is not seen")
+    for number, change in enumerate(UNWATCHED):
+        wrong = copy.deepcopy(told)
+        change(wrong["metrics"][0])
+        if not judge(wrong):
+            findings.append(f"mistake {number} in what alarms watch is not seen")
     return findings

@@ -154,6 +154,18 @@ class Stack:
             "ttl": template["TimeToLiveSpecification"]["AttributeName"],
         }
 
+    def metrics(self):
+        """Metrics of our own namespace that alarms watch: moto's CloudFormation does not make alarms."""
+        found = []
+        for resource in self.of_type("AWS::CloudWatch::Alarm").values():
+            properties = resource["Properties"]
+            several = [query["MetricStat"]["Metric"] for query in properties.get("Metrics", []) if "MetricStat" in query]
+            for metric in several or [properties]:
+                if metric["Namespace"] == {"Ref": "MetricsNamespace"}:
+                    dimensions = [[dimension["Name"], dimension["Value"]] for dimension in metric["Dimensions"]]
+                    found.append({"name": metric["MetricName"], "dimensions": dimensions})
+        return found
+
     def not_made(self):
         return sorted({resource["Type"] for name, resource in self.template["Resources"].items() if name not in self.resources})
 
@@ -165,6 +177,7 @@ class Stack:
             "queues": self.queues(),
             "sources": self.sources(),
             "routes": self.routes(),
+            "metrics": self.metrics(),
             "not_made": self.not_made(),
         }
 

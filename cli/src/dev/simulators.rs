@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 use axum::Router;
 use axum::response::Response;
 use bytes::Bytes;
+use consulate_core::acting::Invoke;
 use consulate_core::clock::Clock;
 use consulate_core::connections::{DUE_INDEX, UNHEALTHY_INDEX};
 use consulate_core::random;
@@ -158,7 +159,7 @@ pub(super) fn connect_handler(state: consulate_connect::State) -> Handler {
         let state = state.clone();
         Box::pin(async move {
             let request_id = random::id().unwrap_or_default();
-            answered(consulate_connect::act(&state, &payload, &request_id).await)
+            answered(consulate_connect::act(&state, invoke(&payload, &request_id)).await)
         })
     })
 }
@@ -169,9 +170,17 @@ pub(super) fn proxy_handler(state: consulate_proxy::State) -> Handler {
         let state = state.clone();
         Box::pin(async move {
             let request_id = random::id().unwrap_or_default();
-            answered(consulate_proxy::act(&state, &payload, &request_id).await)
+            answered(consulate_proxy::act(&state, invoke(&payload, &request_id)).await)
         })
     })
+}
+
+fn invoke<'a>(payload: &'a [u8], request_id: &'a str) -> Invoke<'a> {
+    Invoke {
+        payload,
+        request_id,
+        xray: None,
+    }
 }
 
 fn answered(answer: consulate_core::acting::Answer) -> Result<Bytes, FunctionError> {

@@ -254,6 +254,9 @@ pub struct RetireArguments {
     /// Seconds between the two looks at the table: the custodian's timeout, and a little
     #[arg(long, value_name = "SECONDS", default_value_t = 100)]
     pub wait_seconds: u64,
+    /// The deployment has no salvage queue: without CONSULATE_SALVAGE_QUEUE_URL, nobody else says so
+    #[arg(long)]
+    pub no_salvage_queue: bool,
 }
 
 /// `consulate completions`.

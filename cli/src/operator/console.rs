@@ -16,9 +16,11 @@ const NAME_LIMIT: usize = 80;
 /// # Errors
 /// The table cannot be written.
 pub async fn console(target: &Target, name: &str) -> anyhow::Result<Report> {
-    if name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control) {
+    // It is named in the audit log, which holds no address of anybody's.
+    let unusable = |character: char| character.is_control() || character == '@';
+    if name.chars().count() > NAME_LIMIT || name.chars().any(unusable) {
         let text = format!(
-            "The name must have at most {NAME_LIMIT} characters, none of them a control character."
+            "The name must have at most {NAME_LIMIT} characters, none of them a control character or @."
         );
         return Ok(Report::refused(text, json!({ "field": "name" })));
     }

@@ -187,9 +187,17 @@ async fn retire(target: &Target, arguments: &RetireArguments) -> anyhow::Result<
             let wait = Duration::from_secs(arguments.wait_seconds);
             pause(wait, "Until whatever was read before is written").await;
         }
-        if target.answers_wait_to_land().await? {
-            let text = "Answers wait in the salvage queue, sealed with nobody knows which key. Try again when it is empty.";
-            return Ok(Report::refused(text, json!({ "key": id, "salvage": true })));
+        match target.answers_wait_to_land().await? {
+            Some(false) => {}
+            None if arguments.no_salvage_queue => {}
+            None => {
+                let text = "Which queue answers may wait in is not said, and one of them may need the key. Set CONSULATE_SALVAGE_QUEUE_URL (the stack's output has it), or say --no-salvage-queue where there is none.";
+                return Ok(Report::refused(text, json!({ "key": id, "salvage": null })));
+            }
+            Some(true) => {
+                let text = "Answers wait in the salvage queue, sealed with nobody knows which key. Try again when it is empty.";
+                return Ok(Report::refused(text, json!({ "key": id, "salvage": true })));
+            }
         }
         let used = reseal::uses(target, id).await?;
         if used.count > 0 {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use consulate_bundle::records::Records;
-use consulate_core::aws::{self, Aws};
+use consulate_core::aws::{self, Aws, Skew};
 use consulate_core::clock::Clock;
 use consulate_core::cohort::Shards;
 use consulate_core::config::{AwsConfig, Config, IDLE_LIMIT_DAYS};
@@ -60,6 +60,10 @@ pub struct Target {
     pub sts: Option<aws_sdk_sts::Client>,
     /// Where we are.
     pub region: String,
+    /// How far this clock is off AWS's, as the table's last answer told.
+    pub skew: Skew,
+    /// One more trusted root, PEM, as the functions have it.
+    pub extra_ca: Option<String>,
     /// What the functions of `consulate dev` use.
     pub loopback: Option<AwsConfig>,
     /// Who acts: an AWS principal's credentials; `None` on loopback.
@@ -95,6 +99,8 @@ impl Target {
             salvage_queue_url: config.salvage_queue_url.clone(),
             sts: None,
             region: config.aws.region.clone(),
+            skew: aws.skew(),
+            extra_ca: config.extra_ca.clone(),
             loopback: Some(config.aws.clone()),
             credentials: None,
             clock,
@@ -111,17 +117,19 @@ impl Target {
         Records::new(self.dynamodb.clone(), &self.table)
     }
 
-    /// Whether answers of providers wait in the salvage queue, where there is one.
+    /// Whether answers of providers wait in the salvage queue; `None` where nobody says which queue that is.
     ///
     /// # Errors
     /// The queue cannot be asked.
-    pub async fn answers_wait_to_land(&self) -> anyhow::Result<bool> {
+    pub async fn answers_wait_to_land(&self) -> anyhow::Result<Option<bool>> {
         let Some(url) = &self.salvage_queue_url else {
-            return Ok(false);
+            return Ok(None);
         };
         let queue = Queue::new(self.aws().await?.sqs(), url);
         let is_empty = queue.is_empty().await;
-        Ok(!is_empty.map_err(|_| anyhow!("the salvage queue cannot be asked"))?)
+        Ok(Some(!is_empty.map_err(|_| {
+            anyhow!("the salvage queue cannot be asked")
+        })?))
     }
 
     /// Clients as the functions have them, with the credentials of now.
@@ -129,7 +137,8 @@ impl Target {
         let Some(provider) = &self.credentials else {
             let settings = self.loopback.clone();
             let settings = settings.context("no AWS credentials are set")?;
-            return Ok(Aws::new(settings, dial::tls(None)?, self.clock.clone()));
+            let tls = dial::tls(self.extra_ca.as_deref())?;
+            return Ok(Aws::new(settings, tls, self.clock.clone()));
         };
         let credentials = provider
             .provide_credentials()
@@ -147,7 +156,7 @@ impl Target {
             sqs_endpoint: variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL")),
             eventbridge_endpoint: None,
         };
-        let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
+        let tls = dial::tls(self.extra_ca.as_deref())?;
         Ok(Aws::new(config, tls, self.clock.clone()))
     }
 
@@ -189,9 +198,11 @@ impl Target {
         let base_url = variable("CONSULATE_BASE_URL")
             .map(|base_url| base_url.trim_end_matches('/').to_owned());
         let clock = Clock::system();
-        let tls = dial::tls(variable("CONSULATE_EXTRA_CA").as_deref())?;
+        let extra_ca = variable("CONSULATE_EXTRA_CA");
+        let tls = dial::tls(extra_ca.as_deref())?;
+        let skew = Skew::default();
         let settings = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::sdk_http(tls, clock.clone()))
+            .http_client(aws::sdk_http(tls, clock.clone(), skew.clone()))
             .load()
             .await;
         let region = settings.region().cloned().ok_or_else(|| {
@@ -215,6 +226,8 @@ impl Target {
             salvage_queue_url: variable("CONSULATE_SALVAGE_QUEUE_URL"),
             sts: Some(aws_sdk_sts::Client::new(&settings)),
             region: region.to_string(),
+            skew,
+            extra_ca,
             loopback: None,
             credentials: settings.credentials_provider(),
             clock,

@@ -115,7 +115,7 @@ async fn a_list_shows_who_needs_looking_at_and_scans_nothing() {
     assert!(list.text.contains("rotation lost"), "{}", list.text);
     assert!(!list.json.to_string().contains("canary"), "{}", list.json);
     assert_eq!(room.running.engine.count("Scan"), 0);
-    let some = run(&room, &["list", "--health", "needs-reauthorisation"]).await;
+    let some = run(&room, &["list", "--health", "needs_reauthorisation"]).await;
     assert_eq!(ids(&some), [id(&key("p", "ada"))]);
     assert_eq!(
         some.json["connections"][0]["health"],

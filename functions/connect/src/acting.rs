@@ -5,11 +5,11 @@
 
 use axum::extract;
 use axum::response::{IntoResponse as _, Response};
-use consulate_core::acting::{Answer, ConnectAct, Event};
+use consulate_core::acting::{Answer, ConnectAct, Event, Invoke, whose};
 use consulate_core::caller::WidgetCaller;
 use consulate_core::flow::{Ask, Mode};
 use consulate_core::http::{JsonObject, json};
-use consulate_core::problem::{Code, Problem};
+use consulate_core::problem::Problem;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -17,27 +17,27 @@ use crate::authorize::prepare;
 use crate::target::{Change, Target};
 use crate::{State, disconnect, logged, status, typed};
 
-/// Does what the event in `payload` asks.
-pub async fn act(state: &State, payload: &[u8], request_id: &str) -> Answer {
-    let Ok(event) = serde_json::from_slice::<Event<ConnectAct>>(payload) else {
-        return Answer::malformed("connect", request_id).await;
+/// Does what the event of an invoke asks.
+pub async fn act(state: &State, invoke: Invoke<'_>) -> Answer {
+    let done = |event: Event<ConnectAct>| async {
+        let response = done(state, event).await;
+        response.unwrap_or_else(|problem| problem.into_response())
     };
-    let name = match &event.act {
-        ConnectAct::List => "list",
-        ConnectAct::Begin { .. } => "begin",
-        ConnectAct::Type { .. } => "type",
-        ConnectAct::Disconnect { .. } => "disconnect",
-    };
-    let response = done(state, event).await;
-    let response = response.unwrap_or_else(|problem| problem.into_response());
-    Answer::of(response, "connect", name, request_id).await
+    invoke.answered("connect", done).await
 }
 
 async fn done(state: &State, event: Event<ConnectAct>) -> Result<Response, Problem> {
     let who = state.callers.in_place_of(&event.widget, &event.person);
     let who = who.await?;
+    let whose = whose(&who);
+    let response = asked(state, who, event.act).await;
+    let response = response.unwrap_or_else(|problem| problem.into_response());
+    Ok(logged(response, whose))
+}
+
+async fn asked(state: &State, who: WidgetCaller, act: ConnectAct) -> Result<Response, Problem> {
     let the_state = extract::State(state.clone());
-    match event.act {
+    match act {
         ConnectAct::List => status::list(the_state, who).await,
         ConnectAct::Begin { auth_key, tie } => {
             begin(state, Target::of(who, &auth_key)?, &tie).await
@@ -57,8 +57,8 @@ async fn done(state: &State, event: Event<ConnectAct>) -> Result<Response, Probl
 
 /// 200 `{"authorize_url"}`: a flow is stored, bound to the console's session instead of a cookie of its own.
 async fn begin(state: &State, target: Target, tie: &str) -> Result<Response, Problem> {
-    let fields = target.fields();
     let passport = target.passport(state).await?;
+    let fields = target.fields();
     target.is_consented(&passport)?;
     let key = target.connection_key(&passport);
     let WidgetCaller { widget, caller, .. } = target.who;
@@ -78,12 +78,6 @@ async fn begin(state: &State, target: Target, tie: &str) -> Result<Response, Pro
         Err(refusal) => return Err(Problem::new(refusal.code(), refusal.why())),
     };
     let authorize_url = departure.begin(state, state.clock.now()).await?;
-    if authorize_url.is_empty() {
-        return Err(Problem::new(
-            Code::Unavailable,
-            "The passport's addresses are not usable.",
-        ));
-    }
     let answer = json(
         StatusCode::OK,
         &serde_json::json!({ "authorize_url": authorize_url }),

@@ -51,7 +51,7 @@ pub(crate) struct Departure {
     state: String,
     verifier: String,
     cookie: String,
-    location: HeaderValue,
+    location: Url,
 }
 
 /// Makes up the flow that `ask` leads to.
@@ -65,9 +65,6 @@ pub(crate) async fn prepare(state: &State, ask: Ask) -> Result<Departure, Refusa
     let cookie = random::secret_text()?;
     let redirect_uri = redirect_uri(&state.base_url, &passport.id);
     let (location, verifier) = authorize_url(&passport, &redirect_uri, &csrf)
-        .map_err(|_| Refusal::new(Code::Unavailable, texts::NOT_SET_UP))?;
-    let location = simulated(state, location);
-    let location = HeaderValue::from_str(location.as_str())
         .map_err(|_| Refusal::new(Code::Unavailable, texts::NOT_SET_UP))?;
     let flow = Flow {
         id: random::id()?,
@@ -83,7 +80,7 @@ pub(crate) async fn prepare(state: &State, ask: Ask) -> Result<Departure, Refusa
         state: csrf,
         verifier,
         cookie,
-        location,
+        location: simulated(state, location),
     })
 }
 
@@ -102,7 +99,7 @@ impl Departure {
             .flows
             .begin(flow, state_value, &self.verifier, expires_at)
             .await?;
-        Ok(self.location.to_str().unwrap_or_default())
+        Ok(self.location.as_str())
     }
 
     /// Stores the flow; 303 to the provider (RFC 9700 section 4.12: never 307 after a POST).
@@ -110,11 +107,13 @@ impl Departure {
     /// # Errors
     /// A page that says why not.
     pub(crate) async fn depart(self, state: &State, now: Timestamp) -> Result<Response, Refusal> {
+        let location = HeaderValue::from_str(self.location.as_str())
+            .map_err(|_| Refusal::new(Code::Unavailable, texts::NOT_SET_UP))?;
         self.begin(state, now).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
         let headers = response.headers_mut();
-        headers.insert(header::LOCATION, self.location);
+        headers.insert(header::LOCATION, location);
         let name = cookies::flow_cookie(&self.flow.id);
         if let Some(cookie) = cookies::set(&name, &self.cookie, SameSite::Lax, STATE_SECONDS) {
             headers.append(header::SET_COOKIE, cookie);

@@ -27,8 +27,9 @@ pub(crate) async fn begin(
     Change(target): Change,
     body: JsonObject,
 ) -> Response {
+    let done = ticket(&state, &target, &body).await;
     let fields = target.fields();
-    match ticket(&state, &target, &body).await {
+    match done {
         Ok((link, mode)) => logged(
             json(StatusCode::CREATED, &link),
             fields.with("mode", mode).with("outcome", "ticket"),

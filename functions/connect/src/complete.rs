@@ -21,8 +21,9 @@ pub(crate) async fn complete(
     Change(target): Change,
     body: JsonObject,
 ) -> Response {
+    let done = completed(&state, &target, &body).await;
     let fields = target.fields();
-    match completed(&state, &target, &body).await {
+    match done {
         Ok(response) => logged(response, fields.with("outcome", "connected")),
         Err(problem) => logged(problem.into_response(), fields),
     }

@@ -25,6 +25,18 @@ fn object(builder: ObjectBuilder) -> RefOr<Schema> {
     RefOr::T(Schema::Object(builder.build()))
 }
 
+/// A file that is compiled in: [`consulate_core::http::Asset`].
+fn file(path: &'static str, id: &'static str, summary: &'static str) -> Describe {
+    describe(Method::GET, path, id, summary)
+        .query(
+            "v",
+            text(),
+            "The version meant; kept for good where it is the present one.",
+        )
+        .header("If-None-Match", "RFC 9110 section 13.1.2")
+        .answers_empty(StatusCode::NOT_MODIFIED, "As If-None-Match says.")
+}
+
 fn open_to_anybody() -> Vec<Described> {
     let health = object(
         ObjectBuilder::new()
@@ -32,22 +44,15 @@ fn open_to_anybody() -> Vec<Described> {
             .required("status"),
     );
     let script = |path, id, summary| {
-        describe(Method::GET, path, id, summary)
-            .query(
-                "v",
-                text(),
-                "The version meant; kept for good where it is the present one.",
-            )
-            .header("If-None-Match", "RFC 9110 section 13.1.2")
+        file(path, id, summary)
             .answers_with(StatusCode::OK, JAVASCRIPT, text(), "The script.")
-            .answers_empty(StatusCode::NOT_MODIFIED, "As If-None-Match says.")
             .done()
     };
     vec![
         describe(Method::GET, "/v1/health", "health", "Whether it answers.")
             .answers_with(StatusCode::OK, "application/json", health, "It does.")
             .done(),
-        describe(Method::GET, "/v1/openapi.json", "openapi", "This document.")
+        file("/v1/openapi.json", "openapi", "This document.")
             .answers_with(
                 StatusCode::OK,
                 "application/json",
@@ -230,13 +235,11 @@ fn for_browsers() -> Vec<Described> {
         .fold(result, |result, name| {
             result.query(name, text(), "Fixed words.")
         });
-    let asset = describe(
-        Method::GET,
+    let asset = file(
         "/v1/connect/assets/{file}",
         "asset",
         "Scripts and style of these pages.",
-    )
-    .query("v", text(), "Its version.");
+    );
     let mut script = asset.answers_with(StatusCode::OK, JAVASCRIPT, text(), "The file.");
     script = script.or_as("text/css; charset=utf-8", text());
     vec![

@@ -12,7 +12,7 @@ use consulate_core::table::ConnectionKey;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::target::{Change, Target, bound_passport};
+use crate::target::{Change, Target};
 use crate::{State, logged};
 
 /// `{"status":"disconnected","revocation":{…}}` or `{"status":"not_connected","revocation":null}`.
@@ -28,8 +28,9 @@ pub(crate) async fn disconnect(
     extract::State(state): extract::State<State>,
     Change(target): Change,
 ) -> Response {
+    let done = revoked(&state, &target).await;
     let fields = target.fields();
-    match revoked(&state, &target).await {
+    match done {
         Ok(document) => {
             let fields = fields.with("outcome", document.status).with(
                 "revocation",
@@ -48,7 +49,7 @@ async fn revoked(state: &State, target: &Target) -> Result<Disconnected, Problem
     };
     target.may_change()?;
     let now = state.clock.now();
-    let Some(passport) = bound_passport(state, &target.authentication).await? else {
+    let Some(passport) = target.bound(state).await? else {
         return Ok(NOTHING);
     };
     let main = target.connection_key(&passport);

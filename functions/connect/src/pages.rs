@@ -5,6 +5,7 @@
 use axum::body::Body;
 use axum::response::Response;
 pub(crate) use consulate_core::browser::{escape, fill};
+use consulate_core::http::Asset;
 use consulate_core::log::Fields;
 use consulate_core::problem::Code;
 use consulate_core::random::NoEntropy;
@@ -12,7 +13,7 @@ use consulate_core::table;
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::assets::{Asset, STYLE};
+use crate::assets::{self, STYLE};
 use crate::texts::{self, Language, Text};
 
 /// One page.
@@ -38,10 +39,11 @@ impl Page<'_> {
             .iter()
             .map(|(name, value)| format!(" data-{name}=\"{}\"", escape(value)))
             .collect();
+        let folder = assets::folder(base_url);
         let script = self.script.map_or_else(String::new, |script| {
             format!(
                 "<script src=\"{}\" defer></script>",
-                escape(&script.address(base_url))
+                escape(&script.address(&folder))
             )
         });
         let html = format!(
@@ -50,7 +52,7 @@ impl Page<'_> {
              <link rel=\"stylesheet\" href=\"{style}\">{script}</head>\n<body{data}><main>\n{main}\n</main></body></html>\n",
             language = self.language.tag(),
             title = escape(self.title),
-            style = escape(&STYLE.address(base_url)),
+            style = escape(&STYLE.address(&folder)),
             main = self.main,
         );
         let mut response = Response::new(Body::from(html));

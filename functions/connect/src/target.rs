@@ -1,7 +1,7 @@
 //! The authentication a widget route names and the caller who names it: the argument of every handler under
 //! `/v1/widgets/{widget}/connections/{auth_key}`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Path};
 use consulate_core::caller::{Caller, WidgetCaller};
@@ -21,6 +21,8 @@ pub(crate) struct Target {
     pub(crate) who: WidgetCaller,
     /// The authentication named in the path.
     pub(crate) authentication: Authentication,
+    /// Of the passport, once it was read: for the log line.
+    provider: OnceLock<String>,
 }
 
 impl FromRequestParts<State> for Target {
@@ -48,6 +50,7 @@ impl Target {
         Ok(Self {
             who,
             authentication,
+            provider: OnceLock::new(),
         })
     }
 }
@@ -79,9 +82,18 @@ impl Target {
 
     /// The passport it is bound to; 424 `not_bound` until an operator binds one.
     pub(crate) async fn passport(&self, state: &State) -> Result<Arc<Passport>, Problem> {
-        bound_passport(state, &self.authentication)
-            .await?
-            .ok_or_else(|| self.authentication_required(Reason::NotBound))
+        let bound = self.bound(state).await?;
+        bound.ok_or_else(|| self.authentication_required(Reason::NotBound))
+    }
+
+    /// The passport it is bound to, if it is.
+    pub(crate) async fn bound(&self, state: &State) -> Result<Option<Arc<Passport>>, Problem> {
+        let bound = bound_passport(state, &self.authentication).await?;
+        if let Some(passport) = &bound {
+            // A handler may read it twice; it is the same one.
+            let _same = self.provider.set(passport.provider.clone());
+        }
+        Ok(bound)
     }
 
     /// 424 for this authentication.
@@ -106,11 +118,14 @@ impl Target {
         connection_key(&self.who.caller, self.authentication.owner, passport)
     }
 
-    /// What every log line about it says.
+    /// What every log line about it says, once it was handled.
     pub(crate) fn fields(&self) -> Fields {
+        let owner = OwnerKey::of(&self.who.caller, self.authentication.owner);
         Fields::new()
             .with("auth_key", &self.authentication.auth_key)
             .with("passport", &self.authentication.passport)
+            .with("provider", self.provider.get())
+            .with("owner", owner.as_str())
     }
 }
 

@@ -28,8 +28,9 @@ pub(crate) async fn put(
     Change(target): Change,
     body: JsonObject,
 ) -> Response {
+    let done = connected(&state, &target, &body).await;
     let fields = target.fields();
-    match connected(&state, &target, &body).await {
+    match done {
         Ok(response) => logged(response, fields.with("outcome", "connected")),
         Err(problem) => logged(problem.into_response(), fields),
     }

@@ -10,7 +10,7 @@ use consulate_core::log::Fields;
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::assets::{ICON, SCRIPT, STYLE};
+use crate::assets::{FOLDER, ICON, SCRIPT, STYLE};
 use crate::session::{FORM_TOKEN, Signed};
 use crate::words::prose;
 use crate::{State, texts};
@@ -169,9 +169,9 @@ fn answer(status: StatusCode, title: &str, body: &str) -> Response {
          <link rel=\"stylesheet\" href=\"{style}\"><link rel=\"icon\" href=\"{icon}\"><script src=\"{script}\" defer></script></head>\n{body}</html>\n",
         language = texts::LANGUAGE,
         title = escape(title),
-        style = STYLE.address(),
-        icon = ICON.address(),
-        script = SCRIPT.address(),
+        style = STYLE.address(FOLDER),
+        icon = ICON.address(FOLDER),
+        script = SCRIPT.address(FOLDER),
     );
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;

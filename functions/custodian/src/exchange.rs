@@ -211,8 +211,7 @@ impl Run<'_> {
         let Some((flow, verifier)) = claimed.map_err(unavailable)? else {
             return Err(Answer::FlowSpent);
         };
-        self.fields.add("widget", &flow.ask.widget);
-        self.fields.add("auth_key", &flow.ask.auth_key);
+        self.fields.extend(flow.ask.fields());
         // What it would store of a token's end would be wrong.
         self.check_clock()?;
         let passport = self.passport(&flow.ask.key.passport).await?;

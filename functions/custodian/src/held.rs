@@ -130,8 +130,7 @@ impl Run<'_> {
         let Some((flow, _, item)) = read.filter(|(_, at, _)| at == Stage::Burned.text()) else {
             return Err(Answer::FlowSpent);
         };
-        self.fields.add("widget", &flow.ask.widget);
-        self.fields.add("auth_key", &flow.ask.auth_key);
+        self.fields.extend(flow.ask.fields());
         let waiting = flow::waiting_grant(&item).map_err(unavailable)?;
         let strays = self.strays(&flow, &waiting).await?;
         for stray in &strays {
@@ -193,8 +192,7 @@ impl Run<'_> {
         let Some((flow, _, item)) = read.filter(|(_, at, _)| at == stage.text()) else {
             return Err(Answer::FlowSpent);
         };
-        self.fields.add("widget", &flow.ask.widget);
-        self.fields.add("auth_key", &flow.ask.auth_key);
+        self.fields.extend(flow.ask.fields());
         let passport = self.passport(&flow.ask.key.passport).await?;
         let waiting = flow::waiting_grant(&item).map_err(unavailable)?;
         let secrets = &self.state.secrets;

@@ -5,26 +5,28 @@ use std::collections::HashMap;
 
 use axum::extract::{self, Path};
 use axum::response::IntoResponse as _;
-use consulate_core::acting::{Answer, Event, ProxyAct};
-use consulate_core::http::Bounded;
+use consulate_core::acting::{Answer, Event, Invoke, ProxyAct, whose};
+use consulate_core::http::{Bounded, logged};
+use consulate_core::problem::Problem;
 use serde_json::json;
 
 use crate::{State, call};
 
-/// Does what the event in `payload` asks.
-pub async fn act(state: &State, payload: &[u8], request_id: &str) -> Answer {
-    let Ok(event) = serde_json::from_slice::<Event<ProxyAct>>(payload) else {
-        return Answer::malformed("proxy", request_id).await;
-    };
-    let ProxyAct::Call { api, params } = event.act;
-    let who = state.callers.in_place_of(&event.widget, &event.person);
-    let response = match who.await {
-        Ok(who) => {
-            let path = Path(HashMap::from([("name".to_owned(), api)]));
-            let body = Bounded(json!({ "params": params }).to_string().into());
-            call::call(extract::State(state.clone()), who, path, body).await
+/// Does what the event of an invoke asks.
+pub async fn act(state: &State, invoke: Invoke<'_>) -> Answer {
+    let done = |event: Event<ProxyAct>| async move {
+        let ProxyAct::Call { api, params } = event.act;
+        let who = state.callers.in_place_of(&event.widget, &event.person);
+        match who.await {
+            Ok(who) => {
+                let whose = whose(&who);
+                let path = Path(HashMap::from([("name".to_owned(), api)]));
+                let body = Bounded(json!({ "params": params }).to_string().into());
+                let called = call::call(extract::State(state.clone()), who, path, body);
+                logged(called.await, whose)
+            }
+            Err(error) => Problem::from(error).into_response(),
         }
-        Err(error) => consulate_core::problem::Problem::from(error).into_response(),
     };
-    Answer::of(response, "proxy", "call", request_id).await
+    invoke.answered("proxy", done).await
 }

@@ -80,6 +80,7 @@ async fn answer(
 
     let owner = OwnerKey::of(&caller.caller, authentication.owner);
     let key = ConnectionKey::new(&passport.id, owner);
+    log.add("owner", key.owner.as_str());
     let opened = state.access_tokens.get_anew(&key, &passport).await;
     let opened =
         opened.map_err(|error| problem_of(error, &widget.id, authentication, &passport))?;

@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Path};
 use consulate_core::caller::WidgetCaller;
 use consulate_core::definition::{OrganisationSettings, OwnerMode};
 use consulate_core::log::Fields;
+use consulate_core::owner::OwnerKey;
 use consulate_core::problem::{Code, Problem};
 use consulate_core::settings::{SettingKey, SettingsOwner};
 use http::request::Parts;
@@ -15,6 +16,8 @@ use crate::State;
 /// The settings of one owner, open to this caller for reading.
 pub(crate) struct Shelf {
     pub owner: SettingsOwner,
+    /// Whose they are, as every log line names owners.
+    whose: OwnerKey,
     scope: &'static str,
     writable: bool,
 }
@@ -89,6 +92,7 @@ impl Shelf {
         }
         Ok(Self {
             owner: SettingsOwner::of(&who.widget.id, &who.caller, mode),
+            whose: OwnerKey::of(&who.caller, mode),
             scope,
             writable,
         })
@@ -104,7 +108,9 @@ impl Shelf {
 
     /// What every log line about it says. No key: it may say something of its owner.
     pub(crate) fn fields(&self) -> Fields {
-        Fields::new().with("scope", self.scope)
+        Fields::new()
+            .with("scope", self.scope)
+            .with("owner", self.whose.as_str())
     }
 }
 

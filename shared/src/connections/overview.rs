@@ -13,8 +13,8 @@ use crate::problem::Reason;
 use crate::table::{ConnectionKey, DOC, Error, Item, PK, get_s, opt_n, opt_s, opt_time, s};
 
 /// What is read of a hot row: neither `a`, `r`, `f`, `wf` nor `fl`.
-pub const OVERVIEW_ATTRIBUTES: [&str; 16] = [
-    "pk", "h", "hr", "hs", "x", "rx", "sv", "us", "c", "bo", "d", "u", "rr", "ra", "rn", "doc",
+pub const OVERVIEW_ATTRIBUTES: [&str; 15] = [
+    "pk", "h", "hr", "hs", "x", "rx", "sv", "us", "c", "bo", "d", "rr", "ra", "rn", "doc",
 ];
 
 /// One connection, or slot of one, without anything secret.

@@ -1,6 +1,7 @@
 //! What every HTTP function does around its handlers: request id, CORS, security headers, the problem document, the one
 //! log line. Also the typed extractors. Only this room, `problem.rs` and `caller.rs`'s extractor know axum.
 
+mod asset;
 mod audit;
 #[cfg(feature = "openapi")]
 pub mod contract;
@@ -30,6 +31,7 @@ use crate::problem::{Code, Problem};
 use crate::random;
 use crate::trace::Trace;
 
+pub use self::asset::Asset;
 pub use self::preconditions::{Preconditions, Reading, entity_tag};
 pub use self::routes::{Route, Routes};
 
@@ -100,7 +102,7 @@ async fn answered(edge: Edge, request_id: String, mut request: Request, next: Ne
     let origin = request.headers().get(header::ORIGIN).cloned();
     let cors = edge.cors(widget.as_deref(), origin.as_ref()).await;
 
-    let mut response = if method == Method::OPTIONS && widget.is_some() {
+    let response = if method == Method::OPTIONS && widget.is_some() {
         StatusCode::NO_CONTENT.into_response()
     } else {
         next.run(request).await
@@ -108,39 +110,14 @@ async fn answered(edge: Edge, request_id: String, mut request: Request, next: Ne
     let audit = route
         .as_deref()
         .and_then(|route| audit::name(&method, route));
-    let mut fields = Fields::new()
+    let fields = Fields::new()
         .with("request_id", &request_id)
         .with("audit", audit)
         .with("method", method.as_str())
         .with("route", route)
         .with("widget", widget)
         .with("caller", who.0.get().map(OwnerKey::as_str));
-    let mut level = Level::Info;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        fields.add("code", problem.code());
-        if problem.code().status().is_server_error() {
-            level = Level::Error;
-        }
-        fields.extend(
-            response
-                .extensions_mut()
-                .remove::<Fields>()
-                .unwrap_or_default(),
-        );
-        response = problem.into_answer(&request_id);
-    }
-    fields.extend(
-        response
-            .extensions_mut()
-            .remove::<Fields>()
-            .unwrap_or_default(),
-    );
-    fields.add("status", response.status().as_u16());
-    if !fields.has("outcome") {
-        let outcome = fields.text("code").unwrap_or("ok").to_owned();
-        fields.add("outcome", outcome);
-    }
-    fields.add("duration_ms", started.elapsed().as_millis() as u64);
+    let (mut response, level, fields) = concluded(response, fields, &request_id, started);
     log::write(level, edge.function, "request", fields);
 
     let headers = response.headers_mut();
@@ -149,6 +126,34 @@ async fn answered(edge: Edge, request_id: String, mut request: Request, next: Ne
     set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     headers.extend(cors);
     response
+}
+
+/// A response as it goes out, a problem with the id of its request; and what its log line says, after `fields`.
+pub(crate) fn concluded(
+    mut response: Response,
+    mut fields: Fields,
+    request_id: &str,
+    started: Instant,
+) -> (Response, Level, Fields) {
+    let mut level = Level::Info;
+    let extensions = response.extensions_mut();
+    let problem = extensions.remove::<Problem>();
+    let theirs = extensions.remove::<Fields>().unwrap_or_default();
+    if let Some(problem) = problem {
+        fields.add("code", problem.code());
+        if problem.code().status().is_server_error() {
+            level = Level::Error;
+        }
+        response = problem.into_answer(request_id);
+    }
+    fields.extend(theirs);
+    fields.add("status", response.status().as_u16());
+    if !fields.has("outcome") {
+        let outcome = fields.text("code").unwrap_or("ok").to_owned();
+        fields.add("outcome", outcome);
+    }
+    fields.add("duration_ms", started.elapsed().as_millis() as u64);
+    (response, level, fields)
 }
 
 impl Edge {

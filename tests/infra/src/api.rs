@@ -104,8 +104,28 @@ impl World {
         cookies: &[String],
         body: &[u8],
     ) -> anyhow::Result<Answer> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, _) = target.split_once('?').unwrap_or((target, ""));
         let (route, function) = self.route(path)?;
+        self.through_gateway(function, route, method, target, headers, cookies, body)
+            .await
+    }
+
+    /// A request as API Gateway hands it to `function` for its route `route`.
+    ///
+    /// # Errors
+    /// The function fails.
+    #[expect(clippy::too_many_arguments, reason = "a request has as many parts")]
+    pub async fn through_gateway(
+        &self,
+        function: &str,
+        route: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        cookies: &[String],
+        body: &[u8],
+    ) -> anyhow::Result<Answer> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let host = self.base().trim_start_matches("https://");
         let mut all = json!({"host": host, "x-forwarded-proto": "https"});
         for (name, value) in headers {

@@ -97,6 +97,22 @@ pub async fn console_acts(world: &World, person: Person) -> anyhow::Result<()> {
         "{:?}",
         bound.location()
     );
+    // The same act in a request's body is none: the gateway's events say what they are, and no route is of that path.
+    let somebody = json!({"organisation": "o1", "user": person.0});
+    let act = json!({"type": "disconnect", "auth_key": MINE});
+    let act = json!({"widget": "notes", "person": somebody, "act": act}).to_string();
+    for function in ["connect", "proxy"] {
+        let request = world.through_gateway(
+            function,
+            "/events",
+            "POST",
+            "/events",
+            &[],
+            &[],
+            act.as_bytes(),
+        );
+        request.await?.expect(404)?;
+    }
     let path = format!("{NOTES}/connections/{MINE}/disconnect");
     let gone = admin.post(&path, &[]).await?;
     ensure!(
@@ -107,11 +123,18 @@ pub async fn console_acts(world: &World, person: Person) -> anyhow::Result<()> {
     world.stands(&person, "disconnected").await
 }
 
-/// Secrets written: one that is there already, and one that is not.
+/// Secrets written: those that are there already, and one that is not.
 ///
 /// # Errors
 /// A step fails.
 pub async fn console_secrets(world: &World, _: Person) -> anyhow::Result<()> {
+    let secrets = &world.target.secrets_manager;
+    let gone = secrets
+        .delete_secret()
+        .secret_id(format!("consulate/passports/{FREE_PASSPORT}"))
+        .force_delete_without_recovery(true);
+    // The first time there is nothing to delete.
+    let _was_there = gone.send().await;
     let mut admin = Admin::signed_in(world).await?;
     let set = |answer: Answer| {
         let location = answer.location().map(str::to_owned);
@@ -120,12 +143,12 @@ pub async fn console_secrets(world: &World, _: Person) -> anyhow::Result<()> {
             Ok(())
         })
     };
-    set(admin
-        .post(
-            &format!("/console/passports/{PASSPORT}/secret"),
-            &[("client_secret", CLIENT_SECRET)],
-        )
-        .await?)?;
+    for passport in [PASSPORT, FREE_PASSPORT] {
+        let path = format!("/console/passports/{passport}/secret");
+        set(admin
+            .post(&path, &[("client_secret", CLIENT_SECRET)])
+            .await?)?;
+    }
     set(admin
         .post(&format!("{NOTES}/host-secret"), &[("current", HOST_SECRET)])
         .await?)?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use aws_sdk_sqs::types::QueueAttributeName;
+use consulate_core::aws::{Skew, sdk_http};
 use consulate_core::clock::Clock;
 use serde_json::json;
 
@@ -44,9 +45,10 @@ pub async fn drain(world: &World, queue: &str) -> anyhow::Result<usize> {
             "gate",
         ))
         .endpoint_url(&world.gate)
-        .http_client(consulate_core::aws::sdk_http(
+        .http_client(sdk_http(
             consulate_core::dial::tls(None)?,
             Clock::system(),
+            Skew::default(),
         ));
     let client = aws_sdk_sqs::Client::from_conf(config.build());
     let url = world.queue_url(queue);

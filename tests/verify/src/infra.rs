@@ -96,7 +96,7 @@ fn archive(room: &Room, function: &str) -> PathBuf {
     folder.join("bootstrap.zip")
 }
 
-/// `cargo lambda deploy` of one function, with its own settings, to a function that the template made: on moto.
+/// `cargo lambda deploy` of one function, with its own settings, to a function of that name: on moto.
 pub fn upload(room: &Room) -> Outcome {
     room.fresh_log("upload");
     let mut python = tools::python_program(room, "python");

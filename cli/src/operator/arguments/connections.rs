@@ -50,6 +50,7 @@ pub struct RevokeArguments {
 
 /// Why a connection is in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub enum Health {
     /// The person has to connect again
     NeedsReauthorisation,

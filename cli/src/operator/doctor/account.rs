@@ -29,20 +29,9 @@ pub(super) async fn identity(target: &Target, notes: &mut Notes) {
 
 /// The table's shape; false where there is nothing to look at any further.
 pub(super) async fn table(target: &Target, notes: &mut Notes) -> bool {
-    let aws = match target.aws().await {
-        Ok(aws) => aws,
-        Err(error) => {
-            notes.unreadable("your AWS credentials", &error);
-            return false;
-        }
-    };
     let about = format!("table {}", target.table);
-    // Clients of our own, beside the target's: their answers tell how far this clock is off AWS's.
-    let client = match target.loopback {
-        Some(_) => aws.dynamodb(),
-        None => target.dynamodb.clone(),
-    };
-    let described = client
+    let described = target
+        .dynamodb
         .describe_table()
         .table_name(&target.table)
         .send()
@@ -67,7 +56,7 @@ pub(super) async fn table(target: &Target, notes: &mut Notes) -> bool {
             return false;
         }
     };
-    clock(aws.skew().millis(), notes);
+    clock(target.skew.millis(), notes);
     if let Some(table) = described.table() {
         shape(table, &about, notes);
         if target.loopback.is_none() && !table.deletion_protection_enabled().unwrap_or(false) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consulate_core::clock::Timestamp;
+use consulate_core::definition::ClientAuthentication;
 use consulate_core::dial;
 use consulate_core::egress::{Egress, LoopbackExceptions};
 use consulate_core::passport::Passport;
@@ -78,12 +79,16 @@ async fn client_secret(
             &cure,
         );
     };
-    let has = |field: &str| document.get(field).is_some_and(Value::is_string);
-    if !has("client_secret") && !has("private_key") {
+    let needed = match passport.client_authentication {
+        ClientAuthentication::PrivateKeyJwt => "private_key",
+        _ => "client_secret",
+    };
+    let there = document.get(needed).and_then(Value::as_str);
+    if there.is_none_or(str::is_empty) {
         return notes.error(
             "client_secret_malformed",
             &about,
-            "It holds neither a `client_secret` nor a `private_key`.",
+            &format!("It holds no `{needed}`, by which this passport's client proves itself."),
             &cure,
         );
     }
@@ -133,7 +138,7 @@ async fn client_secret(
 
 /// Asks every token endpoint once, without any credential: that it answers is what counts, and when it thinks it is.
 pub(super) async fn reach(setup: &Setup, target: &Target, notes: &mut Notes) {
-    let tls = match dial::tls(None) {
+    let tls = match dial::tls(target.extra_ca.as_deref()) {
         Ok(tls) => tls,
         Err(error) => return notes.unreadable("TLS", &error.into()),
     };

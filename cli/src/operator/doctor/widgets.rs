@@ -2,9 +2,11 @@
 
 use consulate_core::clock::Timestamp;
 use consulate_core::host::{Host, HostKind};
+use consulate_core::secret::SecretText;
 use consulate_core::table;
 use serde_json::{Map, Value};
 
+use super::super::secret_shape::is_api_key_for;
 use super::super::secret_store::SecretStore;
 use super::super::target::Target;
 use super::Setup;
@@ -43,10 +45,16 @@ pub(super) async fn look(store: &SecretStore, setup: &Setup, target: &Target, no
                 Some(_) => {}
             }
         }
-        for template in widget.qrvey.keys() {
+        for (template, definition) in &widget.qrvey {
             let name = format!("qrvey/{}/{template}", widget.id);
             match store.get(&name).await {
-                Ok(Some(_)) => {}
+                Ok(Some(stored)) if is_api_key(&stored, &definition.domain) => {}
+                Ok(Some(_)) => notes.error(
+                    "api_key_unusable",
+                    &format!("secret {name}"),
+                    &format!("It is not the API key of {}.", definition.domain),
+                    &format!("consulate secret set {name}"),
+                ),
                 Ok(None) => notes.error(
                     "api_key_missing",
                     &format!("secret {name}"),
@@ -80,6 +88,13 @@ pub(super) async fn look(store: &SecretStore, setup: &Setup, target: &Target, no
             Err(error) => notes.unreadable(&about, &error.into()),
         }
     }
+}
+
+/// PURE. Whether this is an API key that may be sent to `domain`.
+fn is_api_key(stored: &SecretText, domain: &str) -> bool {
+    let document: Option<Map<String, Value>> = serde_json::from_str(stored.expose()).ok();
+    let key = document.and_then(|document| document.get("api_key")?.as_str().map(str::to_owned));
+    key.is_some_and(|key| !key.is_empty()) && is_api_key_for(stored, domain)
 }
 
 /// The secret that callers' JWTs are signed with; with more than one in it, a rotation is under way.

@@ -124,6 +124,10 @@ async fn secrets_that_are_missing_malformed_or_of_another_address_are_named() {
     let elsewhere = json!({"client_secret": "s", "endpoints": ["https://elsewhere.example/token"]});
     let found = after(async |stack| put(stack, &name, &elsewhere));
     assert_eq!(found.await, ["client_secret_elsewhere"]);
+    // What a client that signs has is of no use to one that does not.
+    let signs = json!({"private_key": "k", "endpoints": []});
+    let found = after(async |stack| put(stack, &name, &signs));
+    assert_eq!(found.await, ["client_secret_malformed"]);
     let found = after(async |stack| {
         put(
             stack,
@@ -177,8 +181,11 @@ async fn a_host_secret_whose_rotation_was_never_ended_is_named() {
 async fn a_schedule_that_stands_still_and_a_clock_that_is_off_are_named() {
     let stack = well().await;
     // Only this machine's clock: an hour ahead of everybody's.
-    let mut target = stack.dev.target.clone();
-    target.clock = target.clock.apart(3_600_000);
+    let clock = stack.dev.clock.apart(3_600_000);
+    let settings = stack.dev.target.loopback.clone().unwrap();
+    let aws = Aws::new(settings, dial::tls(None).unwrap(), clock.clone());
+    let (config, allow) = (&stack.dev.foundation.config, &stack.dev.target.allow);
+    let target = Target::of_function(config, &aws, allow.clone(), clock);
     let found = broken(&stack, &target).await;
     assert!(found.contains(&"clock_skew".to_owned()), "{found:?}");
     assert!(found.contains(&"schedule_still".to_owned()), "{found:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use consulate::operator::arguments::{KeysCommand, RetireArguments, RotateArguments};
 use consulate::operator::keys;
 use consulate::operator::report::{Outcome, Report};
+use consulate::operator::target::Target;
 use consulate_core::seal;
 use consulate_core::sealed_rows::SealedRows;
 use consulate_flows::bundle::MINE;
@@ -30,11 +31,17 @@ async fn rotate(stack: &Stack) -> Report {
 }
 
 async fn retire(stack: &Stack, id: &str) -> Report {
+    retire_at(&stack.dev.target, id, false).await
+}
+
+async fn retire_at(target: &Target, id: &str, no_salvage_queue: bool) -> Report {
     let arguments = RetireArguments {
         id: id.to_owned(),
         wait_seconds: 0,
+        no_salvage_queue,
     };
-    run(stack, KeysCommand::Retire(arguments)).await
+    let command = KeysCommand::Retire(arguments);
+    keys::run(target, &command).await.unwrap()
 }
 
 /// Ids of the keys that anything in the table is sealed with.
@@ -236,4 +243,42 @@ async fn what_does_not_open_is_left_and_named() {
     assert_eq!(now.values[0].bytes, torn);
     let former = seal::key_id(&torn).unwrap();
     assert_eq!(retire(&stack, former).await.outcome, Outcome::Refused);
+}
+
+/// An answer that waits in the salvage queue may be sealed with the key, and nobody sees with which it is.
+#[tokio::test]
+async fn no_key_is_retired_while_an_answer_waits_or_might() {
+    let stack = start().await;
+    rotate(&stack).await;
+    let listed = run(&stack, KeysCommand::List).await;
+    let keyring = &listed.json["keyrings"][0];
+    let former = keyring["keys"][0].as_str().unwrap();
+    assert_ne!(keyring["primary"], former);
+
+    let mut silent = stack.dev.target.clone();
+    let queue = silent.salvage_queue_url.take().unwrap();
+    let refused = retire_at(&silent, former, false).await;
+    assert_eq!(refused.outcome, Outcome::Refused);
+    assert!(
+        refused.text.contains("CONSULATE_SALVAGE_QUEUE_URL"),
+        "{}",
+        refused.text
+    );
+
+    // What no custodian takes away: it is none of its messages.
+    let sqs = stack.dev.target.aws().await.unwrap().sqs();
+    let message = sqs.send_message().queue_url(&queue).message_body("{}");
+    let message = message.message_group_id("g").message_deduplication_id("d");
+    message.send().await.unwrap();
+    let refused = retire(&stack, former).await;
+    assert_eq!(
+        (refused.outcome, &refused.json["salvage"]),
+        (Outcome::Refused, &json!(true))
+    );
+    let kept = run(&stack, KeysCommand::List).await;
+    assert_eq!(kept.json["keyrings"][0]["keys"], keyring["keys"]);
+
+    // The operator of a deployment that has none may say so.
+    let retired = retire_at(&silent, former, true).await;
+    assert_eq!(retired.outcome, Outcome::Done, "{}", retired.text);
 }

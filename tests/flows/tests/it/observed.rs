@@ -107,9 +107,13 @@ async fn a_story_is_told_in_one_line_per_request_that_measures_itself() {
     assert_eq!(call["caller"], call["owner"]);
     let refused = one(&|line| line["audit"] == "call" && line["status"] == 424);
     assert_eq!(refused["outcome"], "authentication_required");
-    for audit in ["connect", "callback", "disconnect"] {
+    for audit in ["connect", "consent", "callback", "exchange", "disconnect"] {
         let line = one(&|line| line["audit"] == audit);
-        assert_eq!(line["caller"], call["caller"], "{line}");
+        let (caller, owner) = (&line["caller"], &line["owner"]);
+        assert_eq!((caller, owner), (&call["caller"], &call["owner"]), "{line}");
+    }
+    for audit in ["connect", "exchange", "refresh", "disconnect", "revoke"] {
+        texts(&one(&|line| line["audit"] == audit), &["provider"]);
     }
 
     // The custodian's lines are of the same trace, and name the request.

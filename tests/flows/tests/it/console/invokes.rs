@@ -1,6 +1,6 @@
 //! What the console asks of connect and proxy comes by invoke; no address leads there.
 
-use consulate_core::acting::{ConnectAct, Event, Person, ProxyAct};
+use consulate_core::acting::{ConnectAct, Event, Invoke, Person, ProxyAct};
 use consulate_flows::bundle::MINE;
 use consulate_flows::stack::Stack;
 use http::Method;
@@ -18,6 +18,14 @@ fn list(user: &str, organisation: &str) -> Vec<u8> {
         act: ConnectAct::List,
     };
     serde_json::to_vec(&event).unwrap()
+}
+
+fn invoke(payload: &[u8]) -> Invoke<'_> {
+    Invoke {
+        payload,
+        request_id: "r",
+        xray: None,
+    }
 }
 
 #[tokio::test]
@@ -58,12 +66,12 @@ async fn acts_are_judged_by_connect_and_proxy_themselves() {
     stack.connected("ada").await;
     let connect = consulate_connect::State::new(&stack.dev.foundation);
     let proxy = consulate_proxy::State::new(&stack.dev.foundation);
-    let listed = consulate_connect::act(&connect, &list("ada", "o1"), "r").await;
+    let listed = consulate_connect::act(&connect, invoke(&list("ada", "o1"))).await;
     assert_eq!(listed.body["connections"][0]["status"], "connected");
-    let others = consulate_connect::act(&connect, &list("ada", "o2"), "r").await;
+    let others = consulate_connect::act(&connect, invoke(&list("ada", "o2"))).await;
     assert_eq!(others.body["connections"][0]["status"], "not_connected");
     for payload in [&b""[..], b"{}", b"[]", &list("", "o1"), &list("ada", "")] {
-        let answer = consulate_connect::act(&connect, payload, "r").await;
+        let answer = consulate_connect::act(&connect, invoke(payload)).await;
         assert!(!answer.is_success(), "{answer:?}");
         assert!(answer.body["code"].is_string(), "{answer:?}");
     }
@@ -82,17 +90,66 @@ async fn acts_are_judged_by_connect_and_proxy_themselves() {
         };
         serde_json::to_vec(&event).unwrap()
     };
-    let called = consulate_proxy::act(&proxy, &call("notes", "whoAmI"), "r").await;
+    let called = consulate_proxy::act(&proxy, invoke(&call("notes", "whoAmI"))).await;
     assert_eq!(called.body["statusCode"], 200, "{called:?}");
     for (widget, api, code) in [
         ("notes", "none", "api_unknown"),
         ("none", "whoAmI", "widget_unknown"),
     ] {
-        let answer = consulate_proxy::act(&proxy, &call(widget, api), "r").await;
+        let answer = consulate_proxy::act(&proxy, invoke(&call(widget, api))).await;
         assert_eq!(answer.body["code"], code);
     }
     assert_eq!(
         stack.status(&stack.jwt("ada"), MINE).await["status"],
         "connected"
     );
+}
+
+/// As much as of the widget's own requests: what, on which widget, whose, how it went, how long, and what it was part of.
+#[tokio::test]
+async fn acts_in_somebodys_place_are_in_the_audit_trail() {
+    let stack = Stack::start().await;
+    let jwt = stack.connected("ada").await;
+    let connect = consulate_connect::State::new(&stack.dev.foundation);
+    let person = json!({"organisation": "o1", "user": "ada"});
+    let trace = json!({"caused_by": "the-consoles-request"});
+    let event = |act| json!({"widget": "notes", "person": person, "act": act, "trace": trace});
+    let call = event(json!({"type": "call", "api": "whoAmI", "params": {}})).to_string();
+    let proxy = consulate_proxy::State::new(&stack.dev.foundation);
+    let called = consulate_proxy::act(&proxy, invoke(call.as_bytes())).await;
+    assert!(called.is_success(), "{called:?}");
+    let given_up = event(json!({"type": "disconnect", "auth_key": MINE})).to_string();
+    let given_up = consulate_connect::act(&connect, invoke(given_up.as_bytes())).await;
+    assert!(given_up.is_success(), "{given_up:?}");
+    stack.api(&jwt, "whoAmI", json!({})).await.expect(424);
+
+    let lines = stack.log_lines();
+    let own = lines
+        .iter()
+        .find(|line| line["status"] == 424 && line["audit"] == "call");
+    let own = own.unwrap();
+    for (function, audit) in [("proxy", "call"), ("connect", "disconnect")] {
+        let line = lines
+            .iter()
+            .find(|line| line["event"] == "act" && line["audit"] == audit)
+            .unwrap_or_else(|| panic!("no line about {audit}"));
+        assert_eq!(line["function"], function);
+        assert_eq!(line["widget"], "notes", "{line}");
+        assert_eq!(
+            (&line["caller"], &line["owner"]),
+            (&own["caller"], &own["caller"]),
+            "{line}"
+        );
+        assert_eq!(line["caused_by"], "the-consoles-request", "{line}");
+        assert!(
+            line["duration_ms"].is_u64() && line["outcome"].is_string(),
+            "{line}"
+        );
+        assert!(line["provider"].is_string(), "{line}");
+    }
+    // And so is what the custodian did for it.
+    let revoked = lines
+        .iter()
+        .find(|line| line["function"] == "custodian" && line["audit"] == "revoke");
+    assert_eq!(revoked.unwrap()["caused_by"], "the-consoles-request");
 }
