@@ -100,3 +100,7 @@ pub(crate) const VARIABLE_OTHER: &str = "{label} is not one of the provider's ow
 pub(crate) const ALREADY_THERE: &str = "There is a passport “{id}” already, and it differs. Nothing was changed: agree below, or choose another id.";
 pub(crate) const MADE_FOR: &str = "It will be used for “{account}” of the widget “{widget}”.";
 pub(crate) const SECRET_LATER: &str = "can be set later, too";
+pub(crate) const SECRET_OTHER: &str = "leave empty to keep the one you typed";
+pub(crate) const SECRET_KEPT: &str = "The client secret you typed is going to be stored with the passport. Until then it stands sealed in this page, where nobody can read it.";
+pub(crate) const TYPED_SECRET_REPLACES: &str = "client secret: the stored one -> the one you typed";
+pub(crate) const SECRET_ALREADY_THERE: &str = "A client secret is stored for “{id}” already. Nothing was changed: agree below, or choose another id.";

@@ -78,7 +78,7 @@ async fn posted(
         false => Some(bundle::lint(&source, &options, &catalogue)),
         true => None,
     };
-    let definitions = signed.seal(&definitions(&source))?;
+    let definitions = signed.seal(review::DEFINITIONS, &definitions(&source))?;
     let passports = widget::passports(state).await?;
     let show = |judged: Judged<'_>, news: &str| {
         let review = Review {
@@ -193,7 +193,7 @@ fn source(
             None => source,
         });
     }
-    let kept = signed.open(fields.text(review::DEFINITIONS))?;
+    let kept = signed.open(review::DEFINITIONS, fields.text(review::DEFINITIONS))?;
     let kept: BTreeMap<String, String> = serde_json::from_str(kept.expose()).ok()?;
     let kept = kept
         .into_iter()

@@ -11,6 +11,7 @@ use consulate_bundle::changes::changes;
 use consulate_core::bindings::Bound;
 use consulate_core::browser::escape;
 use consulate_core::definition::{ClientAuthentication, Passport};
+use consulate_core::secret::SecretText;
 use consulate_core::{digest, table};
 
 use crate::page::{self, Page, Refusal, Section, Tone, said};
@@ -21,6 +22,8 @@ use crate::{State, defining_texts as texts, secrets};
 
 /// Where the form is.
 pub(crate) const ADDRESS: &str = "/console/passports/new";
+/// Name of the field that carries a typed client secret, sealed, to the next page.
+pub(crate) const KEPT_SECRET: &str = "kept_secret";
 const YES: &str = "yes";
 
 /// The form; without a provider, the choice of one.
@@ -38,7 +41,7 @@ pub(crate) async fn page(
     let news = match provider {
         "" => String::new(),
         _ => match usable(&catalogue, provider) {
-            Ok(entry) => return form(&state, entry, &fields, "", &[], &signed),
+            Ok(entry) => return form(&state, entry, &fields, &Again::default(), &signed),
             Err(why) => said(Tone::Warn, &why),
         },
     };
@@ -57,21 +60,32 @@ fn usable<'c>(catalogue: &'c Catalogue, provider: &str) -> Result<&'c Entry, Str
     }
 }
 
+/// What the form is shown again with.
+#[derive(Default)]
+struct Again<'a> {
+    /// HTML of why.
+    news: String,
+    /// How what is stored would change.
+    differences: &'a [String],
+    /// The client secret that was typed, sealed; empty where none was.
+    kept_secret: &'a str,
+}
+
 fn form(
     state: &State,
     entry: &Entry,
     fields: &Fields,
-    news: &str,
-    differences: &[String],
+    again: &Again<'_>,
     signed: &Signed,
 ) -> Response {
     let shown = Shown {
         entry,
         fields,
         base_url: &state.base_url,
-        news,
-        differences,
-        agreement: &agreement(differences),
+        news: &again.news,
+        differences: again.differences,
+        agreement: &agreement(again.differences),
+        kept_secret: again.kept_secret,
         signed,
     };
     let title = texts::NEW_PASSPORT_OF.replace("{provider}", &entry.name);
@@ -99,15 +113,18 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
             return Ok(page.into_answer(signed));
         }
     };
+    let typed = typed_secret(signed, fields);
+    let kept_secret = match &typed {
+        Some(typed) => signed.seal(KEPT_SECRET, typed)?,
+        None => String::new(),
+    };
     let again = |why: &str, differences: &[String]| {
-        form(
-            state,
-            entry,
-            fields,
-            &said(Tone::Bad, why),
+        let again = Again {
+            news: said(Tone::Bad, why),
             differences,
-            signed,
-        )
+            kept_secret: &kept_secret,
+        };
+        form(state, entry, fields, &again, signed)
     };
     let id = fields.text("id").trim();
     if !is_id(id) {
@@ -121,28 +138,39 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
         },
         Err(refused) => return Ok(again(&words(entry, &settings, &refused), &[])),
     };
-    let secret = match fields.text("client_secret") {
-        "" => None,
-        _ => match secrets::document(&passport, fields) {
+    let secret = match &typed {
+        None => None,
+        Some(typed) => match secrets::client_document(&passport, typed) {
             Some(document) => Some(document),
+            // What is refused is not kept: the field is empty again.
             None => {
-                let (_, text) = crate::texts::news("secret_unusable").unwrap_or((Tone::Bad, ""));
-                return Ok(again(text, &[]));
+                let (_, why) = crate::texts::news("secret_unusable").unwrap_or((Tone::Bad, ""));
+                let again = Again {
+                    news: said(Tone::Bad, why),
+                    ..Again::default()
+                };
+                return Ok(form(state, entry, fields, &again, signed));
             }
         },
     };
     let stored = state.store.read::<Passport>(table::passport_pk(id)).await?;
-    let differences = stored
+    let mut differences = stored
         .as_ref()
         .map(|stored| changes(&stored.definition, &passport))
         .unwrap_or_default();
+    let differs = !differences.is_empty();
+    let secret_name = format!("passports/{id}");
+    if secret.is_some() && state.secrets.is_set(&secret_name).await? {
+        differences.push(texts::TYPED_SECRET_REPLACES.to_owned());
+    }
     let agrees =
         fields.text("change") == YES && fields.text("agreement") == agreement(&differences);
     if !differences.is_empty() && !agrees {
-        return Ok(again(
-            &texts::ALREADY_THERE.replace("{id}", id),
-            &differences,
-        ));
+        let why = match differs {
+            true => texts::ALREADY_THERE,
+            false => texts::SECRET_ALREADY_THERE,
+        };
+        return Ok(again(&why.replace("{id}", id), &differences));
     }
     let mut change = state.store.change();
     change.passport(id, &passport, stored.as_ref())?;
@@ -152,10 +180,7 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
     state.note(signed, "passport_made", id, &entry.id).await;
     let is_stored = match &secret {
         None => true,
-        Some(secret) => {
-            let name = format!("passports/{id}");
-            state.secrets.put(&name, secret).await.is_ok()
-        }
+        Some(secret) => state.secrets.put(&secret_name, secret).await.is_ok(),
     };
     let news = match (is_stored, fields.text("widget"), fields.text("auth_key")) {
         (false, ..) => "passport_made_without_secret",
@@ -163,6 +188,14 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
         (true, widget, auth_key) => return Ok(used(state, signed, widget, auth_key, id).await),
     };
     Ok(back_to("/console/passports", news))
+}
+
+/// The client secret that was typed: now, or on the page before, which carries it sealed.
+fn typed_secret(signed: &Signed, fields: &Fields) -> Option<SecretText> {
+    match fields.text("client_secret") {
+        "" => signed.open(KEPT_SECRET, fields.text(KEPT_SECRET)),
+        typed => Some(SecretText::new(typed)),
+    }
 }
 
 /// Gives the passport to the account it was made for.

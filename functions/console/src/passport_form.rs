@@ -6,7 +6,7 @@ use consulate_bundle::catalogue::{Catalogue, Entry, Variable};
 use consulate_core::browser::escape;
 use consulate_core::definition::ClientAuthentication;
 
-use crate::new_passport::{ADDRESS, CLIENT_AUTHENTICATIONS};
+use crate::new_passport::{ADDRESS, CLIENT_AUTHENTICATIONS, KEPT_SECRET};
 use crate::page::token;
 use crate::session::{Fields, Signed};
 use crate::words::prose;
@@ -72,6 +72,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) differences: &'a [String],
     /// What stands for them.
     pub(crate) agreement: &'a str,
+    /// The client secret that was typed, sealed; empty where none was.
+    pub(crate) kept_secret: &'a str,
     pub(crate) signed: &'a Signed,
 }
 
@@ -90,6 +92,7 @@ impl Shown<'_> {
             ("provider", self.entry.id.as_str()),
             ("widget", widget),
             ("auth_key", auth_key),
+            (KEPT_SECRET, self.kept_secret),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -140,11 +143,15 @@ impl Shown<'_> {
             ));
         }
         if has_secret && entry.client_authentication != ClientAuthentication::PrivateKeyJwt {
+            let (hint, about) = match self.kept_secret {
+                "" => (texts::SECRET_LATER, common::WRITE_ONLY),
+                _ => (texts::SECRET_OTHER, texts::SECRET_KEPT),
+            };
             html.push_str(&format!(
                 "<label>{} <span class=\"soft\">{}</span><input type=\"password\" name=\"client_secret\" maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label><p class=\"soft small\">{}</p>",
                 escape(common::CLIENT_SECRET),
-                escape(texts::SECRET_LATER),
-                escape(common::WRITE_ONLY)
+                escape(hint),
+                escape(about)
             ));
         }
         if entry.credential.is_consented() {

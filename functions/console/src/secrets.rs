@@ -65,12 +65,17 @@ pub(crate) fn document(passport: &Passport, fields: &Fields) -> Option<SecretTex
             }
             document
         }
-        _ => {
-            let secret = SecretText::new(usable(fields.text("client_secret"), 1)?);
-            return Some(client_secret_document(&secret, passport));
-        }
+        _ => return client_document(passport, &SecretText::new(fields.text("client_secret"))),
     };
     Some(SecretText::new(document.to_string()))
+}
+
+/// PURE. The same of a client secret alone; `None` where the passport has no such.
+pub(crate) fn client_document(passport: &Passport, secret: &SecretText) -> Option<SecretText> {
+    let takes_one = passport.has_client_secret()
+        && passport.client_authentication != ClientAuthentication::PrivateKeyJwt;
+    usable(secret.expose(), 1).filter(|_| takes_one)?;
+    Some(client_secret_document(secret, passport))
 }
 
 /// PURE. A client secret with the addresses it may be sent to.

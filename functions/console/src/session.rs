@@ -41,14 +41,14 @@ impl Signed {
         digest::text([&b"console form"[..], self.cookie.as_bytes()])
     }
 
-    /// `plain` for a hidden field of this session's forms; see [`carried`].
-    pub(crate) fn seal(&self, plain: &SecretText) -> Result<String, Refusal> {
-        carried::seal(&self.cookie, plain).map_err(|_| Refusal::UNAVAILABLE)
+    /// `plain` for the hidden field `field` of this session's forms; see [`carried`].
+    pub(crate) fn seal(&self, field: &str, plain: &SecretText) -> Result<String, Refusal> {
+        carried::seal(&self.cookie, field, plain).map_err(|_| Refusal::UNAVAILABLE)
     }
 
-    /// What [`Self::seal`] made for this session.
-    pub(crate) fn open(&self, text: &str) -> Option<SecretText> {
-        carried::open(&self.cookie, text)
+    /// What [`Self::seal`] made for this field of this session.
+    pub(crate) fn open(&self, field: &str, text: &str) -> Option<SecretText> {
+        carried::open(&self.cookie, field, text)
     }
 
     /// What a flow that this session begins is bound to.

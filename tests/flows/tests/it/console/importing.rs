@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 
-use super::Admin;
+use super::{Admin, hidden};
 
 const IMPORT: &str = "/console/import";
 const BOUNDARY: &str = "----a-boundary";
@@ -38,6 +38,10 @@ impl Files {
     }
 
     fn zip(&self) -> Vec<u8> {
+        self.zip_with(&[])
+    }
+
+    fn zip_with(&self, more: &[(&str, &str)]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, document) in [
             ("schema.json", &self.schema),
@@ -50,6 +54,10 @@ impl Files {
         zip.start_file("widget.html", SimpleFileOptions::default())
             .unwrap();
         zip.write_all(b"<!doctype html><title>w</title>").unwrap();
+        for (name, text) in more {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
         zip.finish().unwrap().into_inner()
     }
 }
@@ -95,15 +103,6 @@ impl Admin<'_> {
     async fn review(&mut self, archive: &[u8]) -> String {
         self.upload(&[], Some(archive)).await.expect(200).text()
     }
-}
-
-/// The value of a hidden field.
-fn hidden(page: &str, name: &str) -> String {
-    let start = format!("name=\"{name}\" value=\"");
-    let (_, rest) = page
-        .split_once(&start)
-        .unwrap_or_else(|| panic!("no {name} in {page}"));
-    rest.split_once('"').unwrap().0.to_owned()
 }
 
 async fn stored(stack: &Stack, id: &str) -> Option<Widget> {

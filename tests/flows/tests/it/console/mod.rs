@@ -117,3 +117,12 @@ impl<'s> Admin<'s> {
         self.browser.get(&callback, From::ElsewhereTopLevel).await
     }
 }
+
+/// The value of a hidden field.
+fn hidden(page: &str, name: &str) -> String {
+    let start = format!("name=\"{name}\" value=\"");
+    let (_, rest) = page
+        .split_once(&start)
+        .unwrap_or_else(|| panic!("no {name} in {page}"));
+    rest.split_once('"').unwrap().0.to_owned()
+}

@@ -4,7 +4,7 @@ use consulate_core::definition::Passport;
 use consulate_core::table;
 use consulate_flows::stack::Stack;
 
-use super::Admin;
+use super::{Admin, hidden};
 
 const PASSPORTS: &str = "/console/passports";
 
@@ -166,4 +166,58 @@ async fn a_passport_made_for_an_account_is_used_for_it_where_it_fits() {
     assert_eq!(admin.news(PASSPORTS, &fields).await, "passport_made");
     let page = admin.page("/console/widgets/notes").await;
     assert!(!page.contains("our-zoom"), "{page}");
+}
+
+#[tokio::test]
+async fn a_typed_secret_outlives_the_page_of_differences_and_takes_consent_where_it_replaces_one() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let of = |client_id: &'static str, secret: &'static str| {
+        vec![
+            ("provider", "zoom"),
+            ("id", "our-zoom"),
+            ("client_id", client_id),
+            ("client_secret", secret),
+        ]
+    };
+    let stored = || stack.dev.secrets.get("consulate/passports/our-zoom");
+    let (first, second) = ("the-first-secret", "the-second-secret");
+    assert_eq!(admin.news(PASSPORTS, &of("c", "")).await, "passport_made");
+    assert!(stored().is_none());
+    // The record differs, no secret is stored: what was typed goes along, and nobody can read it.
+    let page = admin.post(PASSPORTS, &of("d", first)).await.expect(200);
+    let page = page.text();
+    assert!(
+        page.contains("client_id") && !page.contains(first),
+        "{page}"
+    );
+    assert!(page.contains("is going to be stored"), "{page}");
+    assert!(stored().is_none());
+    let (kept, agreement) = (hidden(&page, "kept_secret"), hidden(&page, "agreement"));
+    let mut agreed = of("d", "");
+    agreed.extend([
+        ("kept_secret", kept.as_str()),
+        ("change", "yes"),
+        ("agreement", agreement.as_str()),
+    ]);
+    assert_eq!(admin.news(PASSPORTS, &agreed).await, "passport_made");
+    assert!(stored().unwrap().contains(first));
+    // Only a secret: replacing the stored one is asked about.
+    let page = admin.post(PASSPORTS, &of("d", second)).await.expect(200);
+    let page = page.text();
+    assert!(page.contains("client secret: the stored one"), "{page}");
+    assert!(stored().unwrap().contains(first));
+    let (kept, agreement) = (hidden(&page, "kept_secret"), hidden(&page, "agreement"));
+    // Another session's is nobody's: nothing is replaced.
+    let mut other = Admin::signed_in(&stack).await;
+    let mut agreed = of("d", "");
+    agreed.extend([
+        ("kept_secret", kept.as_str()),
+        ("change", "yes"),
+        ("agreement", agreement.as_str()),
+    ]);
+    other.post(PASSPORTS, &agreed).await;
+    assert!(stored().unwrap().contains(first));
+    assert_eq!(admin.news(PASSPORTS, &agreed).await, "passport_made");
+    assert!(stored().unwrap().contains(second));
 }
