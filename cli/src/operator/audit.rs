@@ -46,8 +46,15 @@ fn deeds(command: &Command, report: &Report) -> Vec<(Deed, String)> {
         let text = report.json.get(name).and_then(|value| value.as_str());
         text.unwrap_or_default().to_owned()
     };
+    let all = |name: &str| {
+        let texts = report.json.get(name).and_then(|value| value.as_array());
+        let texts = texts.into_iter().flatten().filter_map(|text| text.as_str());
+        texts.map(str::to_owned)
+    };
     match command {
-        Command::Import(_) => vec![(Deed::WidgetImported, text("widget"))],
+        Command::Import(_) => std::iter::once((Deed::WidgetImported, text("widget")))
+            .chain(all("secrets").map(|name| (Deed::SecretSet, name)))
+            .collect(),
         Command::Passports(PassportsCommand::Add(passport)) => {
             vec![(Deed::PassportAdded, passport.id.clone())]
         }
@@ -61,13 +68,34 @@ fn deeds(command: &Command, report: &Report) -> Vec<(Deed, String)> {
         },
         Command::Providers(providers) => match &providers.command {
             Some(ProvidersCommand::Add { .. }) => {
-                let added = report.json.get("providers").and_then(|ids| ids.as_array());
-                let ids = added.into_iter().flatten().filter_map(|id| id.as_str());
-                ids.map(|id| (Deed::ProviderAdded, id.to_owned())).collect()
+                let added = all("providers");
+                added.map(|id| (Deed::ProviderAdded, id)).collect()
             }
             Some(ProvidersCommand::Remove { id }) => vec![(Deed::ProviderRemoved, id.clone())],
             None => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use serde_json::json;
+
+    use super::super::arguments::Arguments;
+    use super::*;
+
+    #[test]
+    fn an_import_notes_each_secret_that_it_wrote() {
+        let command = Arguments::parse_from(["consulate", "import", "bundle"]).command;
+        let report = Report::done("", json!({"widget": "w", "secrets": ["passports/w.p"]}));
+        let expected = [
+            (Deed::WidgetImported, "w".to_owned()),
+            (Deed::SecretSet, "passports/w.p".to_owned()),
+        ];
+        assert_eq!(deeds(&command, &report), expected);
+        let report = Report::done("", json!({"widget": "w", "secrets": []}));
+        assert_eq!(deeds(&command, &report), expected[..1]);
     }
 }

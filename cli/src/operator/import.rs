@@ -67,6 +67,5 @@ pub async fn import(target: &Target, arguments: &ImportArguments) -> anyhow::Res
         }
     }
     connections::give_up(target, &target.connections(), orphans).await?;
-    let remarks = secrets.remarks();
-    import_report::done(target, import, &plan.bound, &differences, &remarks).await
+    import_report::done(target, import, &plan.bound, &differences, &secrets).await
 }

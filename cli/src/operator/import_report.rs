@@ -7,6 +7,7 @@ use consulate_core::table::ConnectionKey;
 use serde_json::{Value, json};
 
 use super::connections::id_of;
+use super::import_secrets::SecretPlan;
 use super::report::{self, Report};
 use super::secret_shape::is_api_key_for;
 use super::secret_store::SecretStore;
@@ -55,7 +56,7 @@ pub(super) async fn done(
     import: &Import,
     bound: &[Record<Passport>],
     accepted: &[String],
-    remarks: &[String],
+    secrets: &SecretPlan,
 ) -> anyhow::Result<Report> {
     let passports: Vec<&Passport> = import
         .passports
@@ -90,7 +91,7 @@ pub(super) async fn done(
         text.push_str("\n\n");
         text.push_str(&report::list(&import.findings));
     }
-    let mut next = remarks.to_vec();
+    let mut next = secrets.remarks();
     next.extend(missing_secrets(target, import, &passports).await?);
     next.extend(missing_permissions(
         import,
@@ -106,6 +107,7 @@ pub(super) async fn done(
         "widget": import.widget.id,
         "host": import.host.as_ref().map(|host| &host.id),
         "passports": shown,
+        "secrets": secrets.names(),
         "differences": accepted,
         "notes": import.notes,
         "findings": import.findings,

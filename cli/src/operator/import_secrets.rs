@@ -64,6 +64,14 @@ impl SecretPlan {
         self.remarks.clone()
     }
 
+    /// Names of the secrets that are written, without prefix.
+    pub fn names(&self) -> Vec<&str> {
+        self.writes
+            .iter()
+            .map(|write| write.name.as_str())
+            .collect()
+    }
+
     /// Writes the secrets.
     pub async fn write(&self) -> anyhow::Result<Written<'_>> {
         for write in &self.writes {

@@ -333,6 +333,11 @@ async fn a_client_secret_of_a_bundle_goes_to_secrets_manager_and_nowhere_else() 
         "endpoints": ["https://auth.my-saas.com/oauth/revoke", "https://auth.my-saas.com/oauth/token"],
     });
     assert_eq!(stored(), expected);
+    // What the audit log is told of; see `operator::audit`.
+    let written = json!(["passports/my-saas.my-saas-connector"]);
+    assert_eq!(report.json["secrets"], written);
+    let report = room.import(bundle.path(), |_| {}).await;
+    assert_eq!(report.json["secrets"], json!([]), "the same again");
     for (pk, item) in room.items().await {
         assert!(!item.contains("canary"), "{pk}");
     }

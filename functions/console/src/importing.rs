@@ -125,7 +125,7 @@ async fn posted(
         return show(judged(), &page::said(Tone::Bad, texts::CHANGED_MEANWHILE));
     }
     let id = &plan.import.widget.id;
-    let stored = store_secrets(state, &plan.import).await;
+    let stored = store_secrets(state, signed, &plan.import).await;
     let detail = differences.join("; ");
     let detail = crate::words::cut(&detail, 500);
     state.note(signed, "imported", id, &detail).await;
@@ -242,7 +242,7 @@ fn agreement(differences: &[String]) -> String {
 }
 
 /// Stores the client secrets that the bundle brings. False where one could not be stored.
-async fn store_secrets(state: &State, import: &Import) -> bool {
+async fn store_secrets(state: &State, signed: &Signed, import: &Import) -> bool {
     let mut stored = true;
     for secret in &import.secrets {
         let passport = import
@@ -252,7 +252,10 @@ async fn store_secrets(state: &State, import: &Import) -> bool {
         let Some(passport) = passport else { continue };
         let value: SecretText = secrets::client_secret_document(&secret.client_secret, passport);
         let name = format!("passports/{}", secret.passport);
-        stored &= state.secrets.put(&name, &value).await.is_ok();
+        match state.secrets.put(&name, &value).await {
+            Ok(()) => state.note(signed, "secret_set", &secret.passport, "").await,
+            Err(_) => stored = false,
+        }
     }
     stored
 }

@@ -180,7 +180,13 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
     state.note(signed, "passport_made", id, &entry.id).await;
     let is_stored = match &secret {
         None => true,
-        Some(secret) => state.secrets.put(&secret_name, secret).await.is_ok(),
+        Some(secret) => match state.secrets.put(&secret_name, secret).await {
+            Ok(()) => {
+                state.note(signed, "secret_set", id, "").await;
+                true
+            }
+            Err(_) => false,
+        },
     };
     let news = match (is_stored, fields.text("widget"), fields.text("auth_key")) {
         (false, ..) => "passport_made_without_secret",

@@ -313,6 +313,10 @@ async fn a_client_secret_in_a_bundle_is_stored_and_stands_in_no_page() {
         secret.contains(BUNDLED) && secret.contains("endpoints"),
         "{secret}"
     );
+    let set = |line: &Value| {
+        line["what"] == "console.secret_set" && line["subject"] == "my-saas.my-saas-connector"
+    };
+    assert!(stack.log_lines().iter().any(set));
     // The stored one cannot be read to be compared: bringing one again asks.
     let page = admin.review(&files.zip()).await;
     assert!(page.contains("client secret of passport"), "{page}");

@@ -220,4 +220,9 @@ async fn a_typed_secret_outlives_the_page_of_differences_and_takes_consent_where
     assert!(stored().unwrap().contains(first));
     assert_eq!(admin.news(PASSPORTS, &agreed).await, "passport_made");
     assert!(stored().unwrap().contains(second));
+    let set = |line: &serde_json::Value| {
+        line["what"] == "console.secret_set" && line["subject"] == "our-zoom"
+    };
+    let set = stack.log_lines().into_iter().filter(set).count();
+    assert_eq!(set, 2, "each secret that was stored is in the audit log");
 }
