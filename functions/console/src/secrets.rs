@@ -4,7 +4,7 @@
 use axum::extract::{self, Path};
 use axum::response::Response;
 use consulate_core::browser::escape;
-use consulate_core::definition::{ClientAuthentication, Passport};
+use consulate_core::definition::{ClientAuthentication, HostKind, Passport, Widget};
 use consulate_core::secret::SecretText;
 use serde_json::json;
 
@@ -92,10 +92,15 @@ pub(crate) async fn host_secret(
     Form { signed, fields }: Form,
 ) -> Response {
     let back = format!("/console/widgets/{}", segment(&id));
-    match state.definitions.widget(&id).await {
-        Ok(Some(widget)) if widget.host.is_some() => {}
-        Ok(_) => return page::refusal(Refusal::NOTHING_HERE),
-        Err(_) => return page::refusal(Refusal::UNAVAILABLE),
+    let signs = match state.definitions.widget(&id).await {
+        Ok(Some(widget)) => host_signs(&state, &widget).await,
+        Ok(None) => Ok(false),
+        Err(_) => Err(Refusal::UNAVAILABLE),
+    };
+    match signs {
+        Ok(true) => {}
+        Ok(false) => return page::refusal(Refusal::NOTHING_HERE),
+        Err(refusal) => return page::refusal(refusal),
     }
     let mut secrets = Vec::new();
     for name in ["current", "next"] {
@@ -124,6 +129,15 @@ pub(crate) async fn host_secret(
 fn usable(text: &str, shortest: usize) -> Option<&str> {
     let fits = text.chars().count() >= shortest && text.len() <= LONGEST && text.trim() == text;
     fits.then_some(text)
+}
+
+/// Whether the widget's host signs with a secret that it shares: an issuer has published keys, and no secret here.
+pub(crate) async fn host_signs(state: &State, widget: &Widget) -> Result<bool, Refusal> {
+    let Some(id) = &widget.host else {
+        return Ok(false);
+    };
+    let host = state.definitions.host(id).await?;
+    Ok(host.is_some_and(|host| host.kind == HostKind::Happeo))
 }
 
 /// The form on a widget's page.

@@ -68,9 +68,9 @@ async fn main(
         sections.push_str(&authentication::card(&shown));
     }
     let title = display_name(&widget);
-    let host_secret = match &widget.host {
-        Some(_) => secrets::host_secret_form(state, &widget.id, signed).await,
-        None => String::new(),
+    let host_secret = match secrets::host_signs(state, &widget).await? {
+        true => secrets::host_secret_form(state, &widget.id, signed).await,
+        false => String::new(),
     };
     let news = news(query);
     let main = format!(

@@ -1,5 +1,7 @@
 //! Secrets are written and never shown.
 
+use consulate_core::definition::Host;
+use consulate_core::table;
 use consulate_flows::bundle::PASSPORT;
 use consulate_flows::stack::{CLIENT_SECRET, HOST_SECRET, Stack};
 
@@ -67,4 +69,28 @@ async fn secrets_are_replaced_and_never_rendered() {
         .post("/console/widgets/none/host-secret", &[("current", next)])
         .await
         .expect(404);
+}
+
+#[tokio::test]
+async fn only_a_widget_whose_host_signs_has_a_host_secret() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    assert!(admin.page(NOTES).await.contains("/host-secret"));
+    let records = stack.dev.target.records();
+    let stored = records.read::<Host>(table::host_pk("acme")).await.unwrap();
+    let stored = stored.unwrap();
+    let issuer: Host = serde_json::from_value(serde_json::json!({
+        "id": "acme", "type": "oidc", "issuer": "https://issuer.example", "audience": "consulate",
+        "claims": {"user": ["sub"], "organisation": ["org_id"], "email": ["email"]},
+    }))
+    .unwrap();
+    let mut change = records.change();
+    change.host("acme", &issuer, Some(&stored)).unwrap();
+    assert!(change.commit().await.unwrap());
+    assert!(!admin.page(NOTES).await.contains("/host-secret"));
+    let was = stack.dev.secrets.get("consulate/widgets/notes");
+    let typed = [("current", "another-host-secret-0123456789")];
+    let path = format!("{NOTES}/host-secret");
+    admin.post(&path, &typed).await.expect(404);
+    assert_eq!(stack.dev.secrets.get("consulate/widgets/notes"), was);
 }
