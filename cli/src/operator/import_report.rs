@@ -1,6 +1,7 @@
 //! What an import says: what was imported, the redirect URIs to register, the gaps that are left.
 
 use consulate_bundle::records::Record;
+use consulate_bundle::secret_shape::is_api_key_for;
 use consulate_core::definition::{HostKind, Passport};
 use consulate_core::passport::DeliveryRefused;
 use consulate_core::table::ConnectionKey;
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 use super::connections::id_of;
 use super::import_secrets::SecretPlan;
 use super::report::{self, Report};
-use super::secret_shape::is_api_key_for;
 use super::secret_store::SecretStore;
 use super::target::Target;
 use crate::bundle::Import;

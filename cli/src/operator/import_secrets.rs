@@ -1,9 +1,9 @@
 //! The client secrets of an import: those a bundle brings go to Secrets Manager, with the addresses they may be sent to.
 
+use consulate_bundle::secret_shape::{client_secret, read_client_secret};
 use consulate_core::definition::Passport;
 use consulate_core::secret::SecretText;
 
-use super::secret_shape::{client_secret, read_client_secret};
 use super::secret_store::SecretStore;
 use super::target::Target;
 use crate::bundle::Import;

@@ -3,7 +3,7 @@
 //! One file per command (`import`, `passports`, `providers`, `connections`, `secret`, `keys` with `keyring` and `reseal`, `caller_jwt`,
 //! `console`, `lint`, `pack`), a folder for `doctor`, each answering a [`Report`]. Beneath them `audit` (a note for the log), `orphans`
 //! (connections nobody can reach any more), `progress` (of long work) and `secret_store` (Secrets Manager); pure are
-//! `arguments`, `report` and `secret_shape`. The table's definitions are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
+//! `arguments` and `report`. The table's definitions and the shapes of secrets are `consulate-bundle`'s. Only `output` prints, only `target` reads the environment.
 
 pub mod arguments;
 mod audit;
@@ -28,7 +28,6 @@ mod refusal;
 pub mod report;
 mod reseal;
 mod secret;
-mod secret_shape;
 mod secret_store;
 pub mod target;
 

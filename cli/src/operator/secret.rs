@@ -1,12 +1,12 @@
 //! `consulate secret set`: takes a secret from standard input to Secrets Manager.
 
+use consulate_bundle::secret_shape::{self, Name, Refusal};
 use consulate_core::definition::{Passport, Widget};
 use consulate_core::secret::SecretText;
 use consulate_core::table;
 use serde_json::json;
 
 use super::report::Report;
-use super::secret_shape::{self, Name, Refusal};
 use super::secret_store::SecretStore;
 use super::target::Target;
 

@@ -11,6 +11,7 @@ use axum::extract;
 use axum::response::Response;
 use consulate_bundle::bundle::{self, Finding, Import, Options, Severity, Source};
 use consulate_bundle::plan::{Plan, Refused};
+use consulate_bundle::secret_shape::client_secret;
 use consulate_bundle::ways;
 use consulate_core::digest;
 use consulate_core::secret::SecretText;
@@ -20,7 +21,7 @@ use crate::review::{self, Review};
 use crate::session::{Fields, Signed, back_to};
 use crate::upload::{File, Upload};
 use crate::words::segment;
-use crate::{State, defining_texts as texts, findings, secrets, widget};
+use crate::{State, defining_texts as texts, findings, widget};
 
 /// Where bundles are uploaded.
 pub(crate) const ADDRESS: &str = "/console/import";
@@ -250,7 +251,7 @@ async fn store_secrets(state: &State, signed: &Signed, import: &Import) -> bool 
             .iter()
             .find(|passport| passport.id == secret.passport);
         let Some(passport) = passport else { continue };
-        let value: SecretText = secrets::client_secret_document(&secret.client_secret, passport);
+        let value: SecretText = client_secret(&secret.client_secret, passport);
         let name = format!("passports/{}", secret.passport);
         match state.secrets.put(&name, &value).await {
             Ok(()) => state.note(signed, "secret_set", &secret.passport, "").await,

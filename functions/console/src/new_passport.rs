@@ -140,13 +140,12 @@ async fn made(state: &State, signed: &Signed, fields: &Fields) -> Result<Respons
     };
     let secret = match &typed {
         None => None,
-        Some(typed) => match secrets::client_document(&passport, typed) {
-            Some(document) => Some(document),
+        Some(typed) => match secrets::client_document(&passport, typed, fields) {
+            Ok(document) => Some(document),
             // What is refused is not kept: the field is empty again.
-            None => {
-                let (_, why) = crate::texts::news("secret_unusable").unwrap_or((Tone::Bad, ""));
+            Err(refusal) => {
                 let again = Again {
-                    news: said(Tone::Bad, why),
+                    news: page::notice(secrets::news_of(&refusal)),
                     ..Again::default()
                 };
                 return Ok(form(state, entry, fields, &again, signed));

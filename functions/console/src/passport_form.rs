@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use consulate_bundle::catalogue::{Catalogue, Entry, Variable};
+use consulate_bundle::secret_shape::EXPIRES_AT;
 use consulate_core::browser::escape;
 use consulate_core::definition::ClientAuthentication;
 
 use crate::new_passport::{ADDRESS, CLIENT_AUTHENTICATIONS, KEPT_SECRET};
 use crate::page::token;
+use crate::secrets::expiry_field;
 use crate::session::{Fields, Signed};
 use crate::words::prose;
 use crate::{defining_texts as texts, texts as common};
@@ -148,9 +150,10 @@ impl Shown<'_> {
                 _ => (texts::SECRET_OTHER, texts::SECRET_KEPT),
             };
             html.push_str(&format!(
-                "<label>{} <span class=\"soft\">{}</span><input type=\"password\" name=\"client_secret\" maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label><p class=\"soft small\">{}</p>",
+                "<label>{} <span class=\"soft\">{}</span><input type=\"password\" name=\"client_secret\" maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label>{}<p class=\"soft small\">{}</p>",
                 escape(common::CLIENT_SECRET),
                 escape(hint),
+                expiry_field(self.fields.text(EXPIRES_AT)),
                 escape(about)
             ));
         }

@@ -6,6 +6,7 @@ use consulate_core::browser::escape;
 use consulate_core::definition::{ClientAuthentication, Passport};
 
 use crate::page::{self, Page, Refusal, Section, Tone, token};
+use crate::secrets::{CERTIFICATE_THUMBPRINT, KEY_ID, PRIVATE_KEY, expiry_field};
 use crate::session::Signed;
 use crate::widget::passports;
 use crate::words::{dash, fact, pill, prose, segment};
@@ -92,16 +93,25 @@ fn card(state: &State, passport: &Passport, is_set: Option<bool>, signed: &Signe
 }
 
 fn secret_form(passport: &Passport, is_set: bool, signed: &Signed) -> String {
+    let optional = |name: &str, label: &str| {
+        format!(
+            "<label>{} <span class=\"soft\">{}</span><input name=\"{name}\" maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label>",
+            escape(label),
+            escape(texts::OPTIONAL)
+        )
+    };
     let fields = match passport.client_authentication {
         ClientAuthentication::PrivateKeyJwt => format!(
-            "<label>{}<textarea name=\"private_key\" rows=\"3\" required spellcheck=\"false\" autocomplete=\"off\"></textarea></label><label>{} <span class=\"soft\">{}</span><input name=\"key_id\" autocomplete=\"off\"></label>",
+            "<label>{}<textarea name=\"{PRIVATE_KEY}\" rows=\"3\" required spellcheck=\"false\" autocomplete=\"off\"></textarea></label>{}{}{}",
             escape(texts::PRIVATE_KEY),
-            escape(texts::KEY_ID),
-            escape(texts::OPTIONAL)
+            optional(KEY_ID, texts::KEY_ID),
+            optional(CERTIFICATE_THUMBPRINT, texts::CERTIFICATE_THUMBPRINT),
+            expiry_field(""),
         ),
         _ => format!(
-            "<label>{}<input type=\"password\" name=\"client_secret\" required maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label>",
-            escape(texts::CLIENT_SECRET)
+            "<label>{}<input type=\"password\" name=\"client_secret\" required maxlength=\"4096\" autocomplete=\"off\" spellcheck=\"false\"></label>{}",
+            escape(texts::CLIENT_SECRET),
+            expiry_field(""),
         ),
     };
     format!(

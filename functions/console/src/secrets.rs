@@ -3,20 +3,24 @@
 
 use axum::extract::{self, Path};
 use axum::response::Response;
+use consulate_bundle::secret_shape::{self, EXPIRES_AT};
 use consulate_core::browser::escape;
 use consulate_core::definition::{ClientAuthentication, HostKind, Passport, Widget};
 use consulate_core::secret::SecretText;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::page::{self, Refusal, Tone, token};
 use crate::session::{Fields, Form, Signed, back_to};
 use crate::words::{pill, segment};
 use crate::{State, texts};
 
-/// A shorter host secret is not one, characters; the same as the command takes.
-const SHORTEST_HOST_SECRET: usize = 16;
 /// Longest secret that can be typed, bytes.
 const LONGEST: usize = 16 * 1024;
+// Names of the fields, which are those of the secret's members.
+pub(crate) const CLIENT_SECRET: &str = "client_secret";
+pub(crate) const PRIVATE_KEY: &str = "private_key";
+pub(crate) const KEY_ID: &str = "key_id";
+pub(crate) const CERTIFICATE_THUMBPRINT: &str = "certificate_thumbprint";
 
 /// `POST /console/passports/{passport}/secret`.
 pub(crate) async fn client_secret(
@@ -29,8 +33,9 @@ pub(crate) async fn client_secret(
         Ok(None) => return page::refusal(Refusal::NOTHING_HERE),
         Err(_) => return page::refusal(Refusal::UNAVAILABLE),
     };
-    let Some(value) = document(&passport, &fields) else {
-        return back_to("/console/passports", "secret_unusable");
+    let value = match document(&passport, &fields) {
+        Ok(value) => value,
+        Err(refusal) => return back_to("/console/passports", news_of(&refusal)),
     };
     if state
         .secrets
@@ -44,45 +49,73 @@ pub(crate) async fn client_secret(
     back_to("/console/passports", "secret_set")
 }
 
-/// PURE. What is stored, as `consulate secret set` stores it: with the endpoints it may be sent to.
-pub(crate) fn document(passport: &Passport, fields: &Fields) -> Option<SecretText> {
-    if !passport.has_client_secret() {
-        return None;
+/// PURE. What is stored of what was typed, as `consulate secret set` judges and stores it.
+fn document(passport: &Passport, fields: &Fields) -> Result<SecretText, secret_shape::Refusal> {
+    if passport.client_authentication != ClientAuthentication::PrivateKeyJwt {
+        let secret = SecretText::new(fields.text(CLIENT_SECRET));
+        return client_document(passport, &secret, fields);
     }
-    let endpoints = passport.secret_endpoints();
-    let document = match passport.client_authentication {
-        ClientAuthentication::PrivateKeyJwt => {
-            let key = fields.text("private_key");
-            let is_pem = key.contains("-----BEGIN PRIVATE KEY-----")
-                && key.contains("-----END PRIVATE KEY-----");
-            if !is_pem || key.len() > LONGEST {
-                return None;
-            }
-            let mut document = json!({ "private_key": key, "endpoints": endpoints });
-            let key_id = fields.text("key_id").trim();
-            if let (Some(document), false) = (document.as_object_mut(), key_id.is_empty()) {
-                document.insert("key_id".to_owned(), key_id.into());
-            }
-            document
-        }
-        _ => return client_document(passport, &SecretText::new(fields.text("client_secret"))),
-    };
-    Some(SecretText::new(document.to_string()))
+    let mut typed = json!({ PRIVATE_KEY: fields.text(PRIVATE_KEY) });
+    for name in [KEY_ID, CERTIFICATE_THUMBPRINT] {
+        put(&mut typed, name, fields.text(name).trim());
+    }
+    put(&mut typed, EXPIRES_AT, &ends(fields));
+    secret_shape::passport(&bounded(&typed)?, passport)
 }
 
-/// PURE. The same of a client secret alone; `None` where the passport has no such.
-pub(crate) fn client_document(passport: &Passport, secret: &SecretText) -> Option<SecretText> {
-    let takes_one = passport.has_client_secret()
-        && passport.client_authentication != ClientAuthentication::PrivateKeyJwt;
-    usable(secret.expose(), 1).filter(|_| takes_one)?;
-    Some(client_secret_document(secret, passport))
+/// PURE. The same of a client secret, which may have been typed a page before.
+pub(crate) fn client_document(
+    passport: &Passport,
+    secret: &SecretText,
+    fields: &Fields,
+) -> Result<SecretText, secret_shape::Refusal> {
+    let mut typed = json!({ CLIENT_SECRET: secret.expose() });
+    put(&mut typed, EXPIRES_AT, &ends(fields));
+    secret_shape::passport(&bounded(&typed)?, passport)
 }
 
-/// PURE. A client secret with the addresses it may be sent to.
-pub(crate) fn client_secret_document(secret: &SecretText, passport: &Passport) -> SecretText {
-    let document =
-        json!({ "client_secret": secret.expose(), "endpoints": passport.secret_endpoints() });
-    SecretText::new(document.to_string())
+/// What was typed, as text to be judged.
+fn bounded(typed: &Value) -> Result<SecretText, secret_shape::Refusal> {
+    let text = SecretText::new(typed.to_string());
+    match text.expose().len() <= LONGEST {
+        true => Ok(text),
+        false => Err(secret_shape::Refusal {
+            field: None,
+            problem: "what was typed is longer than 16 KiB".to_owned(),
+        }),
+    }
+}
+
+fn put(document: &mut Value, name: &str, text: &str) {
+    if !text.is_empty() {
+        document[name] = text.into();
+    }
+}
+
+/// When the secret ends, as secrets say it: a browser's date field names a day.
+fn ends(fields: &Fields) -> String {
+    match fields.text(EXPIRES_AT).trim() {
+        day if day.len() == "2027-06-30".len() => format!("{day}T00:00:00Z"),
+        other => other.to_owned(),
+    }
+}
+
+/// Our word for why what was typed is no secret.
+pub(crate) fn news_of(refusal: &secret_shape::Refusal) -> &'static str {
+    match refusal.field.as_deref() {
+        Some(EXPIRES_AT) => "expiry_unusable",
+        _ => "secret_unusable",
+    }
+}
+
+/// The field for the day a secret ends, with what was typed into it before.
+pub(crate) fn expiry_field(typed: &str) -> String {
+    format!(
+        "<label>{} <span class=\"soft\">{}</span><input type=\"date\" name=\"{EXPIRES_AT}\" value=\"{}\" autocomplete=\"off\"></label>",
+        escape(texts::EXPIRES_AT),
+        escape(texts::OPTIONAL),
+        escape(typed)
+    )
 }
 
 /// `POST /console/widgets/{widget}/host-secret`: the secret now, and the next one while the host changes over.
@@ -102,18 +135,16 @@ pub(crate) async fn host_secret(
         Ok(false) => return page::refusal(Refusal::NOTHING_HERE),
         Err(refusal) => return page::refusal(refusal),
     }
-    let mut secrets = Vec::new();
-    for name in ["current", "next"] {
-        match (
-            fields.text(name),
-            usable(fields.text(name), SHORTEST_HOST_SECRET),
-        ) {
-            ("", _) if name == "next" => {}
-            (_, Some(secret)) => secrets.push(secret),
-            (_, None) => return back_to(&back, "secret_unusable"),
-        }
-    }
-    let value = SecretText::new(json!({ "host_secrets": secrets }).to_string());
+    let typed = ["current", "next"].map(|name| fields.text(name));
+    let secrets: Vec<&str> = match typed {
+        [current, ""] => vec![current],
+        both => both.to_vec(),
+    };
+    let typed = bounded(&json!({ "host_secrets": secrets }));
+    let value = match typed.and_then(|typed| secret_shape::widget(&typed)) {
+        Ok(value) => value,
+        Err(refusal) => return back_to(&back, news_of(&refusal)),
+    };
     if state
         .secrets
         .put(&format!("widgets/{id}"), &value)
@@ -124,11 +155,6 @@ pub(crate) async fn host_secret(
     }
     state.note(&signed, "host_secret_set", &id, "").await;
     back_to(&back, "secret_set")
-}
-
-fn usable(text: &str, shortest: usize) -> Option<&str> {
-    let fits = text.chars().count() >= shortest && text.len() <= LONGEST && text.trim() == text;
-    fits.then_some(text)
 }
 
 /// Whether the widget's host signs with a secret that it shares: an issuer has published keys, and no secret here.
@@ -195,7 +221,7 @@ mod tests {
             "client_secret=+s",
             "client_secret=a&client_secret=b",
         ] {
-            assert!(stored(unusable).is_none(), "{unusable}");
+            assert!(stored(unusable).is_err(), "{unusable}");
         }
     }
 }

@@ -118,6 +118,8 @@ pub(crate) const SECRET_MISSING: &str = "Secret missing";
 pub(crate) const NO_SECRET_NEEDED: &str = "No secret needed";
 pub(crate) const PRIVATE_KEY: &str = "Private key (PKCS#8, PEM)";
 pub(crate) const KEY_ID: &str = "Key id";
+pub(crate) const CERTIFICATE_THUMBPRINT: &str = "Certificate thumbprint";
+pub(crate) const EXPIRES_AT: &str = "Ends at the provider on";
 pub(crate) const CLIENT_SECRET: &str = "Client secret";
 pub(crate) const REPLACE_SECRET: &str = "Replace the secret";
 pub(crate) const SET_SECRET: &str = "Set the secret";
@@ -219,6 +221,10 @@ pub(crate) fn news(code: &str) -> Option<(Tone, &'static str)> {
         "secret_unusable" => (
             Tone::Bad,
             "The secret is too short, or begins or ends with a space, or is not of the right kind. Nothing was stored.",
+        ),
+        "expiry_unusable" => (
+            Tone::Bad,
+            "The day on which the secret ends must be a date, as 2027-06-30, or be left out. Nothing was stored.",
         ),
         "renewed" => (Tone::Good, "Renewed: a new access token is stored."),
         "renewal_in_progress" => (Tone::Warn, "Somebody else is renewing it."),

@@ -72,6 +72,51 @@ async fn secrets_are_replaced_and_never_rendered() {
 }
 
 #[tokio::test]
+async fn a_key_and_the_end_of_a_secret_are_stored_as_the_command_stores_them() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let pem = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n";
+    for (id, authentication) in [("signs", "private_key_jwt"), ("tells", "body")] {
+        let fields = [
+            ("provider", "microsoft"),
+            ("id", id),
+            ("client_id", "c"),
+            ("client_authentication", authentication),
+        ];
+        assert_eq!(
+            admin.news("/console/passports", &fields).await,
+            "passport_made"
+        );
+    }
+    let page = admin.page("/console/passports").await;
+    assert!(page.contains("name=\"certificate_thumbprint\""), "{page}");
+    assert!(page.contains("name=\"expires_at\""), "{page}");
+    let stored = |id: &str| {
+        let stored = stack.dev.secrets.get(&format!("consulate/passports/{id}"));
+        serde_json::from_str::<serde_json::Value>(&stored.unwrap()).unwrap()
+    };
+    let fields = [
+        ("private_key", pem),
+        ("key_id", "k1"),
+        ("certificate_thumbprint", "thumb"),
+        ("expires_at", "2027-06-30"),
+    ];
+    let path = "/console/passports/signs/secret";
+    assert_eq!(admin.news(path, &fields).await, "secret_set");
+    let signs = stored("signs");
+    assert_eq!(signs["private_key"], pem);
+    assert_eq!(signs["certificate_thumbprint"], "thumb");
+    assert_eq!(signs["expires_at"], "2027-06-30T00:00:00Z");
+    let fields = [("client_secret", "s"), ("expires_at", "2027-06-30")];
+    let path = "/console/passports/tells/secret";
+    assert_eq!(admin.news(path, &fields).await, "secret_set");
+    assert_eq!(stored("tells")["expires_at"], "2027-06-30T00:00:00Z");
+    let fields = [("client_secret", "t"), ("expires_at", "next summer")];
+    assert_eq!(admin.news(path, &fields).await, "expiry_unusable");
+    assert_eq!(stored("tells")["client_secret"], "s");
+}
+
+#[tokio::test]
 async fn only_a_widget_whose_host_signs_has_a_host_secret() {
     let stack = Stack::start().await;
     let mut admin = Admin::signed_in(&stack).await;

@@ -1,4 +1,5 @@
-//! PURE. What `secret set` takes: exactly the documented JSON, judged without ever repeating a value.
+//! PURE. What a secret looks like in Secrets Manager, and what `secret set` and the console take for one: exactly the documented
+//! JSON, judged without ever repeating a value.
 
 use consulate_core::clock::Timestamp;
 use consulate_core::definition::QrveyTemplate;
@@ -17,12 +18,12 @@ const MOST_HOST_SECRETS: usize = 8;
 /// Secrets Manager holds no more in one secret.
 const LONGEST: usize = 64 * 1024;
 
-/// When the secret ends at the provider.
-const EXPIRES_AT: &str = "expires_at";
+/// Name of the member that says when the secret ends at the provider.
+pub const EXPIRES_AT: &str = "expires_at";
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub enum Name {
     /// `widgets/{id}`: the host secrets of a widget.
     Widget(String),
     /// `passports/{id}`: the client secret of a passport.
@@ -39,8 +40,10 @@ pub(super) enum Name {
 /// Why a name or a value is refused. Names a field where there is one; never holds a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
-pub(super) struct Refusal {
+pub struct Refusal {
+    /// The member it is about, as `host_secrets[1]`; `None` where it is the whole.
     pub field: Option<String>,
+    /// Why, in words.
     pub problem: String,
 }
 
@@ -62,6 +65,9 @@ impl Refusal {
 
 impl Name {
     /// Reads `widgets/ID`, `passports/ID` or `qrvey/WIDGET/NAME`.
+    ///
+    /// # Errors
+    /// [`Refusal`].
     pub fn read(text: &str) -> Result<Self, Refusal> {
         let bundled = |id: &str| {
             id.split_once('.')
@@ -100,7 +106,10 @@ fn is_name(text: &str) -> bool {
 }
 
 /// `{"host_secrets":["current","next"…]}`, as it is stored.
-pub(super) fn widget(input: &SecretText) -> Result<SecretText, Refusal> {
+///
+/// # Errors
+/// [`Refusal`].
+pub fn widget(input: &SecretText) -> Result<SecretText, Refusal> {
     let mut object = object(input, &["host_secrets"])?;
     let field = "host_secrets";
     let Some(Value::Array(secrets)) = object.remove(field) else {
@@ -136,7 +145,10 @@ pub(super) fn widget(input: &SecretText) -> Result<SecretText, Refusal> {
 
 /// `{"client_secret":"…","endpoints"?:[…],"expires_at"?:"…"}`, as it is stored for `passport`: with the addresses it may be sent to. A client
 /// that signs has `{"private_key":"PEM","key_id"?,"certificate_thumbprint"?,"endpoints"?}` instead.
-pub(super) fn passport(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
+///
+/// # Errors
+/// [`Refusal`].
+pub fn passport(input: &SecretText, passport: &Passport) -> Result<SecretText, Refusal> {
     if passport.has_client_secret()
         && passport.client_authentication == ClientAuthentication::PrivateKeyJwt
     {
@@ -189,7 +201,10 @@ fn expiry(object: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
 }
 
 /// `{"api_key":"…","domain"?:"…"}`, as it is stored for `template`: with the instance it may be sent to.
-pub(super) fn qrvey(input: &SecretText, template: &QrveyTemplate) -> Result<SecretText, Refusal> {
+///
+/// # Errors
+/// [`Refusal`].
+pub fn qrvey(input: &SecretText, template: &QrveyTemplate) -> Result<SecretText, Refusal> {
     let mut object = object(input, &["api_key", "domain"])?;
     let field = "api_key";
     let key = match object.remove(field) {
@@ -219,7 +234,7 @@ pub(super) fn qrvey(input: &SecretText, template: &QrveyTemplate) -> Result<Secr
 }
 
 /// Whether a stored API key may be sent to `domain`. One that names no domain was not set by this command.
-pub(super) fn is_api_key_for(stored: &SecretText, domain: &str) -> bool {
+pub fn is_api_key_for(stored: &SecretText, domain: &str) -> bool {
     let document: Option<Map<String, Value>> = serde_json::from_str(stored.expose()).ok();
     let set_for = document.and_then(|document| document.get("domain").cloned());
     set_for.is_none_or(|set_for| set_for.as_str() == Some(domain))
@@ -286,14 +301,14 @@ fn judge_endpoints(given: Option<Value>, passport: &Passport) -> Result<(), Refu
 }
 
 /// A client secret with the addresses it may be sent to.
-pub(super) fn client_secret(secret: &SecretText, passport: &Passport) -> SecretText {
+pub fn client_secret(secret: &SecretText, passport: &Passport) -> SecretText {
     let document =
         json!({ "client_secret": secret.expose(), "endpoints": passport.secret_endpoints() });
     SecretText::new(document.to_string())
 }
 
 /// The client secret and the addresses in what is stored; `None` where it is of another shape.
-pub(super) fn read_client_secret(stored: &SecretText) -> Option<(SecretText, Vec<String>)> {
+pub fn read_client_secret(stored: &SecretText) -> Option<(SecretText, Vec<String>)> {
     let mut document: Map<String, Value> = serde_json::from_str(stored.expose()).ok()?;
     let Some(Value::String(secret)) = document.remove("client_secret") else {
         return None;
