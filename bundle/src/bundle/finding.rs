@@ -2,7 +2,7 @@
 //!
 //! A finding names a file, a line where one is known, and what cures it. It never holds a value that may be a secret.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Characters of a message that are shown.
 const LONGEST_TEXT: usize = 600;
@@ -49,7 +49,7 @@ impl Finding {
 }
 
 /// Whether a finding stops the import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The bundle is refused.

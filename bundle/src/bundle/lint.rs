@@ -15,19 +15,29 @@ const PAGE: &str = "widget.html";
 /// Judges the bundle in `source`, errors first. Who imports it can still name the widget, so that it has no id yet is no
 /// error here.
 pub fn lint(source: &Source, options: &Options, catalogue: &Catalogue) -> Vec<Finding> {
-    let mut all = match import(source, options, catalogue) {
+    let all = match import(source, options, catalogue) {
         Ok(import) => import.findings,
         Err(findings) => findings,
     };
+    with_code(all, of_code(source))
+}
+
+/// What the widget's own pages and scripts get wrong, whatever an import finds.
+pub fn of_code(source: &Source) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    judge_page(source, &mut findings);
+    judge_code(source, &mut findings);
+    findings.into_vec()
+}
+
+/// What an import found and what [`of_code`] did, as [`lint`] says it.
+pub fn with_code(mut all: Vec<Finding>, code: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut all {
         if finding.code == "widget_id_missing" {
             finding.severity = Severity::Warning;
         }
     }
-    let mut findings = Findings::default();
-    judge_page(source, &mut findings);
-    judge_code(source, &mut findings);
-    all.extend(findings.into_vec());
+    all.extend(code);
     // Stable: within errors and within warnings the order of the files stays.
     all.sort_by_key(|finding| finding.severity != Severity::Error);
     all

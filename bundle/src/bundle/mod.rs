@@ -55,7 +55,7 @@ use consulate_core::secret::SecretText;
 pub use difference::{Stored, differences, keep_bindings, keep_members_until};
 pub use finding::{Finding, Severity};
 pub use id::{ID_RULE, is_id};
-pub use lint::lint;
+pub use lint::{lint, of_code, with_code};
 pub use source::{Error, Source};
 
 use crate::catalogue::Catalogue;

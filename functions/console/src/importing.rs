@@ -1,15 +1,13 @@
 //! `GET` and `POST /console/import`: a bundle's archive is judged and compared with what is stored, then imported, by the rules of
 //! `consulate import`. What widens trust is shown first, and only what was shown can be agreed to.
 //!
-//! Between the pages the definitions travel in the form, sealed for the session, and the archive not at all: nothing is kept here. This function reads no secret, so
-//! one that a bundle brings always counts as another than the stored one; it is written after the definitions, because it could
-//! not be put back.
-
-use std::collections::BTreeMap;
+//! Between the pages the definitions travel in the form, sealed for the session, and the archive not at all: nothing is kept here
+//! (see `uploaded`). This function reads no secret, so one that a bundle brings always counts as another than the stored one; it
+//! is written after the definitions, because it could not be put back.
 
 use axum::extract;
 use axum::response::Response;
-use consulate_bundle::bundle::{self, Finding, Import, Options, Severity, Source};
+use consulate_bundle::bundle::{self, Finding, Import, Options, Severity};
 use consulate_bundle::plan::{Plan, Refused};
 use consulate_bundle::secret_shape::client_secret;
 use consulate_bundle::ways;
@@ -20,6 +18,7 @@ use crate::page::{self, Page, Refusal, Section, Tone};
 use crate::review::{self, Review};
 use crate::session::{Fields, Signed, back_to};
 use crate::upload::{File, Upload};
+use crate::uploaded::Uploaded;
 use crate::words::segment;
 use crate::{State, defining_texts as texts, findings, widget};
 
@@ -53,12 +52,16 @@ async fn posted(
     fields: &Fields,
     files: &[File],
 ) -> Result<Response, Refusal> {
-    let Some(source) = source(signed, fields, files) else {
+    let uploaded = Uploaded::of_files(files).or_else(|| {
+        let carried = signed.open(review::DEFINITIONS, fields.text(review::DEFINITIONS))?;
+        Uploaded::of_carried(&carried)
+    });
+    let Some(uploaded) = uploaded else {
         let news = page::said(Tone::Warn, texts::NOTHING_UPLOADED);
         return Ok(answer(&review::upload_form(signed, &news), signed));
     };
-    let source = match source {
-        Ok(source) => source,
+    let uploaded = match uploaded {
+        Ok(uploaded) => uploaded,
         Err(error) => {
             let news = findings::findings(&[error.finding()]);
             return Ok(answer(&review::upload_form(signed, &news), signed));
@@ -74,12 +77,7 @@ async fn posted(
         allow: state.allow.to_vec(),
     };
     let catalogue = state.store.catalogue().await?;
-    // The widget's code is there only just after the upload.
-    let findings = match files.is_empty() {
-        false => Some(bundle::lint(&source, &options, &catalogue)),
-        true => None,
-    };
-    let definitions = signed.seal(review::DEFINITIONS, &definitions(&source))?;
+    let definitions = signed.seal(review::DEFINITIONS, &uploaded.carried())?;
     let passports = widget::passports(state).await?;
     let show = |judged: Judged<'_>, news: &str| {
         let review = Review {
@@ -94,19 +92,25 @@ async fn posted(
         Ok(answer(&review.page(), signed))
     };
 
+    let Uploaded { source, code } = uploaded;
     let import = match bundle::import(&source, &options, &catalogue) {
         Ok(import) => import,
-        Err(errors) => return show(Judged::Faulty(&findings.unwrap_or(errors)), ""),
+        Err(errors) => return show(Judged::Faulty(&bundle::with_code(errors, code)), ""),
     };
+    // That nothing is bound is said, and cured, where passports are chosen.
+    let mut findings = bundle::with_code(import.findings.clone(), code);
+    findings.retain(|finding| finding.code != "authentication_unbound");
     let join = fields.text("join_host") == YES;
     let plan = match Plan::new(&state.store, import, join, state.clock.now()).await? {
         Ok(plan) => plan,
-        Err(refused) => return show(Judged::Refused(&refused), ""),
+        Err(refused) => {
+            let judged = Judged::Refused {
+                refused: &refused,
+                findings: &findings,
+            };
+            return show(judged, "");
+        }
     };
-    let findings = findings.unwrap_or_else(|| plan.import.findings.clone());
-    // That nothing is bound is said, and cured, where passports are chosen.
-    let told = |finding: &&Finding| finding.code != "authentication_unbound";
-    let findings: Vec<Finding> = findings.iter().filter(told).cloned().collect();
     let differences = differences(state, &plan).await?;
     let agreed = agreement(&differences);
     let judged = || Judged::Ready {
@@ -144,7 +148,10 @@ pub(crate) enum Judged<'j> {
     /// It cannot be imported by anybody.
     Faulty(&'j [Finding]),
     /// It cannot be imported so.
-    Refused(&'j Refused),
+    Refused {
+        refused: &'j Refused,
+        findings: &'j [Finding],
+    },
     /// It can, once the differences are agreed to.
     Ready {
         plan: &'j Plan,
@@ -158,7 +165,7 @@ impl<'j> Judged<'j> {
     pub(crate) fn import(self) -> Option<&'j Import> {
         match self {
             Self::Faulty(_) => None,
-            Self::Refused(refused) => Some(&refused.import),
+            Self::Refused { refused, .. } => Some(&refused.import),
             Self::Ready { plan, .. } => Some(&plan.import),
         }
     }
@@ -174,42 +181,6 @@ impl<'j> Judged<'j> {
                 .iter()
                 .all(|finding| named(finding) || finding.severity == Severity::Warning)
     }
-}
-
-/// The archive and the `consulate.json` that came with it, or the definitions of one that was uploaded before.
-fn source(
-    signed: &Signed,
-    fields: &Fields,
-    files: &[File],
-) -> Option<Result<Source, bundle::Error>> {
-    let is_json = |file: &&File| file.name.to_ascii_lowercase().ends_with(".json");
-    if let Some(archive) = files.iter().find(|file| !is_json(file)) {
-        let name = match archive.name.as_str() {
-            "" => "the archive",
-            name => name,
-        };
-        let source = Source::of_archive(&archive.bytes, name);
-        return Some(match files.iter().find(is_json) {
-            Some(settings) => source.and_then(|source| source.beside(&settings.bytes)),
-            None => source,
-        });
-    }
-    let kept = signed.open(review::DEFINITIONS, fields.text(review::DEFINITIONS))?;
-    let kept: BTreeMap<String, String> = serde_json::from_str(kept.expose()).ok()?;
-    let kept = kept
-        .into_iter()
-        .map(|(path, text)| (path, text.into_bytes()));
-    Some(Source::of_definitions(kept.collect()))
-}
-
-/// The definitions as the form carries them. What is no text stays none: it was found faulty.
-fn definitions(source: &Source) -> SecretText {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let files: BTreeMap<&str, String> = source
-        .definitions()
-        .map(|(path, bytes)| (path, text(bytes)))
-        .collect();
-    SecretText::new(serde_json::to_string(&files).unwrap_or_default())
 }
 
 /// What has to be agreed to.

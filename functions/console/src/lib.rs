@@ -3,7 +3,7 @@
 //!
 //! `sign_in` (the one-time link), `session` (who is signed in, and that a form is their own), then a room for each page:
 //! `widgets` (the list), `widget` (one, with `authentication` for each of its accounts), `acts` (connect, disconnect, bind …),
-//! `try_api`, `importing` (with `upload`, `carried`, `findings` and `review`), `health`, `passports` (with `secrets`), `new_passport` (with
+//! `try_api`, `importing` (with `upload`, `uploaded`, `carried`, `findings` and `review`), `health`, `passports` (with `secrets`), `new_passport` (with
 //! `passport_form`), `activity`. `page` is the frame around them, `texts`, `defining_texts` and `words` what they say, `assets` their
 //! script and style.
 //!
@@ -29,6 +29,7 @@ mod sign_in;
 mod texts;
 mod try_api;
 mod upload;
+mod uploaded;
 mod widget;
 mod widgets;
 mod words;

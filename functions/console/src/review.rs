@@ -15,7 +15,7 @@ use crate::upload::FILE;
 use crate::words::{fact, pill, prose};
 use crate::{defining_texts as texts, texts as common};
 
-/// Name of the field that carries the definitions.
+/// Name of the field that carries the definitions, and what the code gets wrong.
 pub(crate) const DEFINITIONS: &str = "definitions";
 
 /// The form for an archive, after `news`.
@@ -73,13 +73,10 @@ impl Review<'_> {
                 findings(&told)
             }
             Judged::Faulty(all) => findings(all),
-            Judged::Refused(refused) => {
-                format!(
-                    "{}{}",
-                    self.refused(refused),
-                    findings(&refused.import.findings)
-                )
-            }
+            Judged::Refused {
+                refused,
+                findings: all,
+            } => format!("{}{}", self.refused(refused), findings(all)),
             Judged::Ready { findings: all, .. } => findings(all),
         };
         let facts = import.map_or_else(String::new, |import| self.facts(import));
@@ -127,7 +124,7 @@ impl Review<'_> {
                     escape(texts::ANOTHER_ARCHIVE)
                 );
             }
-            Judged::Refused(refused) => {
+            Judged::Refused { refused, .. } => {
                 let cards = format!("{}{}", self.accounts(&refused.import), self.host_card(true));
                 (cards, texts::CHECK_AGAIN)
             }

@@ -371,3 +371,45 @@ async fn a_forged_upload_stores_nothing() {
         .request(Method::POST, &url, From::Here, &headers, body);
     assert_eq!(sent.await.status, 401);
 }
+
+#[tokio::test]
+async fn what_the_widgets_code_gets_wrong_stays_said_until_it_is_stored() {
+    const SAID: &str = "js/gone.js";
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let page_of_it = "<!doctype html><script src=\"js/gone.js\"></script>";
+    let extra = [("more.html", page_of_it)];
+    let mut files = Files::my_saas();
+    let host = stored(&stack, "notes").await.unwrap().host.unwrap();
+    files.consulate["host"]["id"] = json!(host);
+    // Refused for its host: what else was found is said, too.
+    let page = admin.review(&files.zip_with(&extra)).await;
+    assert!(page.contains("is there already"), "{page}");
+    assert!(page.contains(SAID), "{page}");
+    // And after the upload, when the code is not there any more.
+    for fields in [
+        vec![("act", "check")],
+        vec![("act", "check"), ("join_host", "yes")],
+    ] {
+        let definitions = hidden(&page, "definitions");
+        let mut fields = fields;
+        fields.push(("definitions", definitions.as_str()));
+        let page = admin.upload(&fields, None).await.expect(200).text();
+        assert!(page.contains(SAID), "{page}");
+    }
+    // A nameless bundle, once it is named.
+    let mut files = Files::my_saas();
+    files.consulate.as_object_mut().unwrap().remove("widget");
+    let page = admin.review(&files.zip_with(&extra)).await;
+    assert!(
+        page.contains(SAID) && page.contains("Name the widget"),
+        "{page}"
+    );
+    let definitions = hidden(&page, "definitions");
+    let fields = [
+        ("definitions", definitions.as_str()),
+        ("widget", "my-other"),
+    ];
+    let page = admin.upload(&fields, None).await.expect(200).text();
+    assert!(page.contains(SAID), "{page}");
+}
