@@ -17,7 +17,7 @@ use consulate_core::secret::SecretText;
 use crate::page::{self, Page, Refusal, Section, Tone};
 use crate::review::{self, Review};
 use crate::session::{Fields, Signed, back_to};
-use crate::upload::{File, Upload};
+use crate::upload::{CARRIED_LIMIT, File, Upload};
 use crate::uploaded::Uploaded;
 use crate::words::segment;
 use crate::{State, defining_texts as texts, findings, widget};
@@ -67,6 +67,11 @@ async fn posted(
             return Ok(answer(&review::upload_form(signed, &news), signed));
         }
     };
+    // Said now: the form of the page that follows could not be posted, nor that page be answered.
+    let definitions = signed.seal(review::DEFINITIONS, &uploaded.carried())?;
+    if definitions.len() > CARRIED_LIMIT {
+        return Err(Refusal::DEFINITIONS_TOO_LARGE);
+    }
     let options = Options {
         widget: Some(fields.text("widget").trim().to_owned()).filter(|id| !id.is_empty()),
         binds: fields
@@ -77,7 +82,6 @@ async fn posted(
         allow: state.allow.to_vec(),
     };
     let catalogue = state.store.catalogue().await?;
-    let definitions = signed.seal(review::DEFINITIONS, &uploaded.carried())?;
     let passports = widget::passports(state).await?;
     let show = |judged: Judged<'_>, news: &str| {
         let review = Review {

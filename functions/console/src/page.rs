@@ -225,6 +225,11 @@ impl Refusal {
         "upload_too_large",
         texts::UPLOAD_TOO_LARGE,
     );
+    pub(crate) const DEFINITIONS_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "definitions_too_large",
+        texts::DEFINITIONS_TOO_LARGE,
+    );
     pub(crate) const NOTHING_HERE: Self =
         Self::new(StatusCode::NOT_FOUND, "not_found", texts::NOTHING_HERE);
 

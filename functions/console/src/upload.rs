@@ -17,6 +17,9 @@ use crate::session::{FORM_TOKEN, Fields, Signed};
 
 /// Largest body of an upload, bytes.
 pub(crate) const LIMIT: usize = 4 * 1024 * 1024;
+/// Largest field that one page hands to the next one's upload, bytes: the rest is for the other fields, or, in the answer, for
+/// the page around it.
+pub(crate) const CARRIED_LIMIT: usize = LIMIT - 512 * 1024;
 /// Name of the field that holds files.
 pub(crate) const FILE: &str = "bundle";
 /// More fields are no form of ours.

@@ -102,3 +102,18 @@ async fn what_is_typed_is_shown_as_text() {
     let news = format!("{NOTES}?done=%3Cscript%3E&outcome=%3Cscript%3E");
     assert!(!admin.page(&news).await.contains("<script>"));
 }
+
+#[tokio::test]
+async fn a_form_that_is_too_large_is_said_to_be() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let large = "x".repeat(300 * 1024);
+    for path in ROUTES {
+        let refused = admin.post(path, &[("organisation", &large)]).await;
+        let refused = refused.expect(413).text();
+        assert!(refused.contains("256 KiB"), "{path}: {refused}");
+    }
+    // News stands under names of our own only.
+    let page = admin.page(&format!("{NOTES}?refused=connected")).await;
+    assert!(!page.contains("The account is connected."), "{page}");
+}

@@ -413,3 +413,22 @@ async fn what_the_widgets_code_gets_wrong_stays_said_until_it_is_stored() {
     let page = admin.upload(&fields, None).await.expect(200).text();
     assert!(page.contains(SAID), "{page}");
 }
+
+#[tokio::test]
+async fn definitions_that_would_not_fit_the_next_form_are_refused_at_the_upload() {
+    let stack = Stack::start().await;
+    let mut admin = Admin::signed_in(&stack).await;
+    let blank = format!("{{}}{}", " ".repeat(500 * 1024));
+    let names: Vec<String> = (0..7).map(|n| format!("passport/p{n}.json")).collect();
+    let mut more: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), &*blank)).collect();
+    let archive = Files::my_saas().zip_with(&more);
+    assert!(archive.len() < 64 * 1024, "it passes the upload");
+    let refused = admin.upload(&[], Some(&archive)).await.expect(413).text();
+    assert!(refused.contains("consulate import"), "{refused}");
+    // Those that fit come back as they went.
+    more.truncate(5);
+    let page = admin.review(&Files::my_saas().zip_with(&more)).await;
+    let definitions = hidden(&page, "definitions");
+    let fields = [("definitions", definitions.as_str()), ("act", "import")];
+    admin.upload(&fields, None).await.expect(303);
+}
