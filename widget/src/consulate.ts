@@ -37,7 +37,7 @@ export function createConsulate(options: ConsulateOptions): Consulate {
     disconnect,
     onChange,
     async typeCredential(authKey, body, options) {
-      return parts.note((await transport.send<Connection>({ method: "PUT", path: pathOf(authKey), body, once: true, ...options })).document);
+      return parts.note((await transport.send<Connection>({ method: "PUT", path: pathOf(authKey), body, alone: true, ...options })).document);
     },
     qrveyConfig: qrvey(transport),
     async accessToken(authKey, options) {

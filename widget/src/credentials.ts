@@ -108,6 +108,8 @@ export function credentialForm(consulate: Consulate, { auth_key, label, status, 
     } catch (problem) {
       const error = problem as ConsulateError;
       const field = error.problem?.field;
+      // The server may have kept it all the same; the status tells whoever listens.
+      if (error.retryable) consulate.connection(auth_key).catch(() => {});
       judge(words[error.code] ?? error.message, field);
       if (!inputs.some(({ name }) => name === field)) inputs[0]?.focus();
       host.dispatchEvent(new CustomEvent("consulate-error", { detail: error, bubbles: true, composed: true }));

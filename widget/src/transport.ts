@@ -32,6 +32,8 @@ export interface Request {
   reads?: boolean;
   /** Sending it twice may do harm. */
   once?: boolean;
+  /** Sent again only with another caller JWT, where the first was refused. */
+  alone?: true;
   signal?: AbortSignal | undefined;
 }
 
@@ -109,7 +111,7 @@ export function transportOf(options: ConsulateOptions, onError: (error: Consulat
             renewed = true;
             continue;
           }
-          if (!retryable || (request.once && !NOTHING_DONE.includes(code)) || attempts >= ATTEMPTS || wait > LONGEST_WAIT_SECONDS) {
+          if (!retryable || request.alone || (request.once && !NOTHING_DONE.includes(code)) || attempts >= ATTEMPTS || wait > LONGEST_WAIT_SECONDS) {
             onError(error);
             throw error;
           }

@@ -201,8 +201,9 @@ export interface Consulate {
   /** Connects an account. Call it in the click itself, before any `await`: browsers open windows only there. */
   connect(authKey: string, options?: ConnectOptions): Promise<Connection>;
   /**
-   * Connects an account whose credential is typed: `credential.fields` of its status says which names there are. Goes to the server
-   * once and never comes back; refused with `request_invalid` and `problem.field` where the provider does not accept it.
+   * Connects an account whose credential is typed: `credential.fields` of its status says which names there are. It goes to
+   * the server once (again only where the caller JWT was refused) and never comes back. After a `retryable` error the status says
+   * whether it was kept; refused with `request_invalid` and `problem.field` where the provider does not accept it.
    */
   typeCredential(authKey: string, typed: Record<string, string>, options?: Abortable): Promise<Connection>;
   /** Redirect mode's last step, on the page of `returnTo`. Null where the address brings nothing. */
