@@ -137,22 +137,22 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
      * is told how it ended.
      */
     async completeRedirect(options) {
-      const parts = location.hash.slice(1).split("&");
-      const isNews = (part: string) => /^consulate_(completion|auth_key|error)=/.test(part);
-      const news = new URLSearchParams(parts.filter(isNews).join("&"));
+      const hash = location.hash.slice(1);
+      const news = new URLSearchParams(hash);
       const authKey = news.get("consulate_auth_key");
       if (!authKey) return null;
-      const rest = parts.filter((part) => !isNews(part)).join("&");
+      const rest = hash.split("&").filter((part) => !/^consulate_(completion|auth_key|error)=/.test(part)).join("&");
       history.replaceState(history.state, "", location.pathname + location.search + (rest && `#${rest}`));
       const completion = news.get("consulate_completion");
-      const tell = (code?: string) => window.opener?.postMessage({ type: "consulate:result", status: code ? "failed" : "connected", code, auth_key: authKey }, location.origin);
+      const tell = (code?: unknown) => window.opener?.postMessage({ type: "consulate:result", status: code ? "failed" : "connected", code, auth_key: authKey }, location.origin);
       try {
         if (!completion) throw failed(news.get("consulate_error"), authKey);
         const { document } = await send<Connection>({ method: "POST", path: `${pathOf(authKey)}/complete`, body: { completion }, ...options });
         tell();
         return note(document);
       } catch (error) {
-        tell((error as ConsulateError).code);
+        // Every other error is a signal's reason, and a failure all the same.
+        tell(error instanceof ConsulateError ? error.code : "unavailable");
         throw error;
       }
     },

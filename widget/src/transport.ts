@@ -65,6 +65,7 @@ export function transportOf(options: ConsulateOptions, onError: (error: Consulat
 
   async function attempt<Document>({ method, path, body, headers, reads, signal }: Request): Promise<Answer<Document>> {
     const timeout = AbortSignal.timeout(ATTEMPT_MILLISECONDS);
+    const json = JSON.stringify(body);
     const until = signal ? AbortSignal.any([signal, timeout]) : timeout;
     let answer: Response;
     let text: string;
@@ -73,8 +74,8 @@ export function transportOf(options: ConsulateOptions, onError: (error: Consulat
       jwt = await abortable(jwts.get(!!method && !reads), until);
       answer = await fetch(`${baseUrl}/v1/widgets/${encodeURIComponent(options.widget)}${path}`, {
         method: method ?? "GET",
-        headers: { authorization: `Bearer ${jwt}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-        body: body === undefined ? null : JSON.stringify(body),
+        headers: { authorization: `Bearer ${jwt}`, ...(json && { "content-type": "application/json" }), ...headers },
+        body: json ?? null,
         credentials: "omit",
         cache: "no-store",
         redirect: "error",
