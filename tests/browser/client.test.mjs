@@ -120,6 +120,45 @@ test('by keyboard alone, under the strictest policy: connect, see who, disconnec
   assert.deepEqual(complaints, []);
 });
 
+test('looking how things stand does not take back the question whether to disconnect', async () => {
+  const page = await openPage();
+  const popup = await windowOf(page, () => page.getByRole('button', { name: /^Connect / }).click());
+  await pressContinue(popup);
+  await pressAllow(popup);
+  await page.getByText('Ada Lovelace').waitFor();
+  let held;
+  await page.route('**/connections/acme', async (route) => {
+    await held;
+    return route.continue();
+  });
+  const asks = () => page.getByRole('status').filter({ hasText: /^Disconnect Acme Cloud\?$/ });
+  /** Begins to look, does `between`, and lets the look end. */
+  const look = async (between = async () => {}) => {
+    let goOn;
+    held = new Promise((resolve) => { goOn = resolve; });
+    const asked = page.waitForRequest('**/connections/acme');
+    await page.evaluate(() => { window.looked = document.querySelector('consulate-connect').refresh(); });
+    await asked;
+    await between();
+    goOn();
+    await page.evaluate(() => window.looked);
+  };
+  await look(async () => {
+    await page.getByRole('button', { name: /^Disconnect / }).click();
+    await asks().waitFor();
+  });
+  assert.equal(await asks().isVisible(), true, 'after a look that was under way');
+  await look();
+  assert.equal(await asks().isVisible(), true, 'after a look that began since');
+  assert.equal(await focused(page), 'Cancel');
+  await page.unroute('**/connections/acme');
+  // Unless there is nothing left to ask about.
+  await dev.disconnectAll();
+  await page.evaluate(() => document.querySelector('consulate-connect').refresh());
+  await page.getByText('Disconnected').waitFor();
+  assert.equal(await button(page, 'Cancel').isVisible(), false);
+});
+
 test('a blocked window becomes a link, and the link connects', async () => {
   const page = await openPage();
   await page.evaluate(() => {

@@ -112,7 +112,7 @@ export function defineConnectElement({ consulate, texts, credentialForm, tag = "
     }
 
     readonly #shown = () => {
-      if (!document.hidden && !this.#doing) void this.refresh();
+      if (!document.hidden) void this.refresh();
     };
 
     /** Asks whether to disconnect, or stops asking. A key held down for too long lands on what changes nothing. */
@@ -141,7 +141,8 @@ export function defineConnectElement({ consulate, texts, credentialForm, tag = "
     async #do(doing: string, what?: () => Promise<unknown>): Promise<void> {
       if (this.#attempt || this.#doing === "disconnecting") return;
       const turn = (this.#turn = {});
-      this.#doing = doing;
+      // Looking leaves a question as it is.
+      if (doing) this.#doing = doing;
       this.#error = undefined;
       const working = what?.();
       this.#render();
@@ -158,7 +159,7 @@ export function defineConnectElement({ consulate, texts, credentialForm, tag = "
       }
       // Only looking is overtaken.
       if (turn !== this.#turn) return;
-      this.#doing = "";
+      if (this.#doing !== "confirm") this.#doing = "";
       this.#blocked = this.#attempt = undefined;
       this.#render();
     }
