@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { launch } from './chromium.mjs';
 import { PATIENCE, openHost, picture, pressAllow, pressContinue, stands } from './demo.mjs';
 import { startDev } from './server.mjs';
+import { kept, watch } from './watch.mjs';
 
 const CALENDAR = fileURLToPath(new URL('../fixtures/bundles/graph-calendar', import.meta.url));
 /** An API key that the API below takes. */
@@ -103,17 +104,19 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A page of a fresh profile; `window.callerJwt()` in it is `jwt()`. */
-async function open(address, jwt) {
+/** A page of a fresh profile, to which `setUp` is done first; `window.callerJwt()` in it is `jwt()`. */
+async function open(address, jwt, setUp = async () => {}) {
   const context = await browser.newContext();
   context.setDefaultTimeout(PATIENCE);
+  await setUp(context);
   await context.exposeFunction('callerJwt', jwt);
   const page = await context.newPage();
   await page.goto(address);
   return page;
 }
 
-test('an API key is typed in the element, tried at the provider, and is nowhere afterwards', async () => {
+/** A page with the element and the form for `user`, in a fresh profile that `setUp` may watch before it opens. */
+async function openBooks(user, setUp) {
   served.set('/books', { body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Books</title><meta name="color-scheme" content="light dark">
     <h1>Books</h1><consulate-connect auth-key="library"></consulate-connect><script type="module">
     import { createConsulate, defineConnectElement } from "${dev.baseUrl}/v1/consulate.js";
@@ -123,16 +126,37 @@ test('an API key is typed in the element, tried at the provider, and is nowhere 
     addEventListener("consulate-error", ({ detail }) => errors.push(detail.code));
     defineConnectElement({ consulate, credentialForm });
     </script></html>` });
-  const page = await open(`${origin}/books`, () => dev.jwtOf('books', 'ada'));
+  return open(`${origin}/books`, () => dev.jwtOf('books', user), setUp);
+}
+
+/** Presses the button that shows the form; answers its field. */
+async function formOf(page) {
   const field = page.getByLabel('API key');
   await page.getByRole('button', { name: 'Connect Library' }).press('Enter');
   await field.waitFor();
+  return field;
+}
+
+/** What has the focus, through every shadow: its text or name. */
+const focused = (page) => page.evaluate(() => {
+  let node = document.activeElement;
+  while (node.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  return node.name || node.textContent;
+});
+
+const isTyped = (url) => url.pathname === '/v1/widgets/books/connections/library';
+const submit = (page) => page.getByRole('button', { name: 'Connect', exact: true });
+
+test('an API key is typed in the element, tried at the provider, and is nowhere afterwards', async () => {
+  let seen;
+  const page = await openBooks('ada', async (context) => { seen = await watch(context); });
+  const field = await formOf(page);
   assert.equal(await field.evaluate((input) => [input.type, input.getAttribute('autocomplete'), input.required].join()), 'password,new-password,true');
-  assert.equal(await field.evaluate((input) => input.getRootNode().activeElement === input), true, 'the field has the focus');
+  assert.equal(await focused(page), 'api_key', 'the field has the focus');
 
   await page.keyboard.type('key-that-is-wrong');
   await page.keyboard.press('Enter');
-  const alert = page.getByRole('alert').filter({ hasText: 'The provider does not accept this' });
+  const alert = page.getByRole('alert').filter({ hasText: 'The provider does not accept this credential. Nothing was stored.' });
   await alert.waitFor();
   assert.equal(await field.getAttribute('aria-invalid'), 'true');
   assert.equal(await field.evaluate((input) => input.getRootNode().getElementById(input.getAttribute('aria-describedby')).role), 'alert');
@@ -140,12 +164,97 @@ test('an API key is typed in the element, tried at the provider, and is nowhere 
   assert.deepEqual(await page.evaluate(() => errors), ['request_invalid']);
 
   await field.fill(KEY);
-  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await submit(page).click();
   await page.getByText('Ada of the library').waitFor();
   assert.equal(await page.locator('consulate-connect input').count(), 0, 'the form is gone with what was typed');
   const answer = await page.evaluate(() => consulate.callAuthenticatedAPI('me'));
   assert.deepEqual(answer.data.body, { id: 'l1', name: 'Ada of the library' });
   assert.ok(!JSON.stringify(await page.evaluate(() => consulate.connections())).includes(KEY));
+  await page.reload();
+  await page.getByText('Ada of the library').waitFor();
+  await seen.settled();
+  const address = `${dev.baseUrl}/v1/widgets/books/connections/library`;
+  assert.deepEqual(seen.traffic.filter(({ text }) => text.includes(KEY)).map(({ what }) => what), [`PUT ${address}`], 'sent once, and in no answer');
+  assert.ok(!JSON.stringify(await kept(page.context())).includes(KEY), 'kept nowhere');
+  await page.context().close();
+});
+
+test('what cannot be used is said in the words of what is wrong with it, at its field', async () => {
+  const page = await openBooks('grace');
+  const field = await formOf(page);
+  await field.fill('with a space');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: '`api_key` has a space or a letter outside ASCII.' }).waitFor();
+  assert.equal(await field.getAttribute('aria-invalid'), 'true');
+  await page.context().close();
+});
+
+test('by keyboard alone: while the key is tried the focus stays, and nothing is sent or forgotten', async () => {
+  const page = await openBooks('linus');
+  const field = await formOf(page);
+  let goOn;
+  const held = new Promise((resolve) => { goOn = resolve; });
+  let sent = 0;
+  await page.route(isTyped, async (route) => {
+    if (route.request().method() !== 'PUT') return route.fallback();
+    sent += 1;
+    await held;
+    return route.continue();
+  });
+  await page.keyboard.type(KEY);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(page), 'Connect');
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').filter({ hasText: 'Trying it at the provider' }).waitFor();
+  assert.equal(await focused(page), 'Connect', 'the button that was pressed keeps the focus');
+  assert.equal(await submit(page).getAttribute('aria-disabled'), 'true');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(page), 'Cancel');
+  await page.keyboard.press('Enter');
+  assert.equal(await field.inputValue(), KEY, 'cancelling what is under way would only hide it');
+  goOn();
+  await page.getByText('Ada of the library').waitFor();
+  assert.equal(sent, 1);
+  assert.equal(await focused(page), 'Disconnect Library', 'the form hands the focus on when it goes');
+  await page.context().close();
+});
+
+test('an answer that is lost on the way: sent once, and the status says that it was kept', async () => {
+  const page = await openBooks('margaret');
+  await formOf(page);
+  let sent = 0;
+  await page.route(isTyped, async (route) => {
+    if (route.request().method() !== 'PUT') return route.fallback();
+    sent += 1;
+    await route.fetch();
+    const body = JSON.stringify({ title: 'Unavailable', status: 503, detail: 'The credential could not be tried at the provider.', code: 'unavailable', retryable: true });
+    return route.fulfill({ status: 503, contentType: 'application/problem+json', headers: { 'access-control-allow-origin': origin }, body });
+  });
+  await page.keyboard.type(KEY);
+  await page.keyboard.press('Enter');
+  await page.getByText('Ada of the library').waitFor();
+  assert.deepEqual([sent, await page.evaluate(() => errors)], [1, ['unavailable']]);
+  await page.context().close();
+});
+
+test('the button says what the connection needs now, not when it was drawn, and what is typed stays', async () => {
+  const page = await openBooks('edsger');
+  await page.getByRole('button', { name: 'Connect Library', exact: true }).waitFor();
+  await page.route(isTyped, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...await response.json(), status: 'needs_reauthorisation' } });
+  });
+  const look = () => page.evaluate(() => document.querySelector('consulate-connect').refresh());
+  await look();
+  await page.getByText('Has to be connected again').waitFor();
+  await page.getByRole('button', { name: 'Reconnect Library', exact: true }).click();
+  await page.getByLabel('API key').fill('half of a ke');
+  await page.unroute(isTyped);
+  await look();
+  await page.getByText('Not connected').waitFor();
+  await page.getByRole('form', { name: 'Connect Library', exact: true }).waitFor();
+  assert.equal(await page.getByLabel('API key').inputValue(), 'half of a ke');
   await page.context().close();
 });
 
@@ -171,9 +280,9 @@ test("Appspace's example widget runs on the shim, its files unchanged", async ()
     Consulate.defineConnectElement({ consulate });
     </script>`;
   served.set('/widget.html', { body: html.replace('<body>', `<body>${host}<consulate-connect auth-key="msGraph"></consulate-connect>`) });
-  const page = await open(`${origin}/widget.html`, () => dev.jwtOf('calendar', 'ada'));
-  const refused = await page.waitForEvent('pageerror');
-  assert.match(refused.message, /Authentication required/, 'what Appspace says where nobody is connected');
+  let refused;
+  const page = await open(`${origin}/widget.html`, () => dev.jwtOf('calendar', 'ada'), async (context) => { refused = context.waitForEvent('weberror'); });
+  assert.match((await refused).error().message, /Authentication required/, 'what Appspace says where nobody is connected');
 
   const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Connect Microsoft 365' }).click()]);
   await popup.waitForURL(/\/v1\/connect\//);

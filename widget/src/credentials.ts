@@ -16,7 +16,10 @@ import { FORM_STYLE } from "./form-style.js";
 import type { ConnectTexts } from "./texts.js";
 import type { Connection, Consulate } from "./types.js";
 
-/** English, as in `texts.ts`; `{name}` is the authentication's label, `{field}` a field's. */
+/**
+ * English, as in `texts.ts`; `{name}` is the authentication's label, `{field}` a field's. Codes of errors may be added: what they do
+ * not name (`request_invalid`: the provider's no, or a field that cannot be used) is said in the problem's own words.
+ */
 const TEXTS = {
   connect: "Connect {name}",
   reconnect: "Reconnect {name}",
@@ -24,14 +27,14 @@ const TEXTS = {
   cancel: "Cancel",
   checking: "Trying it at the provider",
   optional: "{field} (optional)",
-  request_invalid: "The provider does not accept this. Nothing was kept.",
   caller_forbidden: "Only an administrator can change this account",
 };
 
 let forms = 0;
 
 /** Draws the form: a button first, the fields when it is pressed. Goes with the element that shows it. */
-export function credentialForm(consulate: Consulate, { auth_key, label, status, credential }: Connection, texts?: ConnectTexts): HTMLElement {
+export function credentialForm(consulate: Consulate, connection: Connection, texts?: ConnectTexts): HTMLElement {
+  const { auth_key, label, credential } = connection;
   const words: ConnectTexts = { ...TEXTS, ...texts };
   const say = (word: string, field = "") => (words[word] ?? "").replace("{name}", label).replace("{field}", field);
   const host = document.createElement("div");
@@ -40,13 +43,22 @@ export function credentialForm(consulate: Consulate, { auth_key, label, status, 
   sheet.replaceSync(FORM_STYLE);
   shadow.adoptedStyleSheets = [sheet];
 
-  const open = make("button", { textContent: say(status === "needs_reauthorisation" ? "reconnect" : "connect"), type: "button", className: "main" });
+  const open = make("button", { type: "button", className: "main" });
   const form = make("form", { hidden: true, noValidate: false, autocomplete: "off" });
   const save = make("button", { textContent: say("save"), className: "main" });
   const cancel = make("button", { textContent: say("cancel"), type: "button" });
   const doing = make("p", { role: "status" });
   const alert = make("p", { role: "alert", id: `consulate-alert-${(forms += 1)}` });
-  form.ariaLabel = open.textContent;
+
+  /** What pressing the button would do, as the connection stands. */
+  const name = ({ status }: Connection) => {
+    form.ariaLabel = open.textContent = say(status === "needs_reauthorisation" ? "reconnect" : "connect");
+  };
+  name(connection);
+  const stop = consulate.onChange((now) => {
+    if (!host.isConnected) stop();
+    else if (now.auth_key === auth_key) name(now);
+  });
 
   const inputs = (credential?.fields ?? []).map(({ name, label, secret, optional }) => {
     const input = make("input", {
@@ -89,15 +101,19 @@ export function credentialForm(consulate: Consulate, { auth_key, label, status, 
       } else input.removeAttribute("aria-describedby");
     }
   };
+  /** A disabled button would lose the focus, and with it the place of whoever uses the keyboard. */
+  let trying = false;
   const busy = (is: boolean) => {
-    save.disabled = cancel.disabled = is;
+    trying = is;
+    save.ariaDisabled = cancel.ariaDisabled = `${is}`;
     doing.textContent = is ? say("checking") : "";
   };
 
   open.onclick = () => show(true);
-  cancel.onclick = () => show(false);
+  cancel.onclick = () => trying || show(false);
   form.onsubmit = async (event) => {
     event.preventDefault();
+    if (trying) return;
     // Left out rather than sent empty: what is optional is absent.
     const typed = inputs.filter(({ value }) => value).map(({ name, value }) => [name, value]);
     busy(true);
@@ -110,7 +126,7 @@ export function credentialForm(consulate: Consulate, { auth_key, label, status, 
       const field = error.problem?.field;
       // The server may have kept it all the same; the status tells whoever listens.
       if (error.retryable) consulate.connection(auth_key).catch(() => {});
-      judge(words[error.code] ?? error.message, field);
+      judge(words[error.code] ?? error.problem?.detail ?? error.message, field);
       if (!inputs.some(({ name }) => name === field)) inputs[0]?.focus();
       host.dispatchEvent(new CustomEvent("consulate-error", { detail: error, bubbles: true, composed: true }));
     }

@@ -13,6 +13,6 @@ button {
   background: none; color: inherit; font: inherit; cursor: pointer;
 }
 .main { background: var(--a); color: var(--consulate-accent-text, light-dark(#fff, #06231c)); }
-button:disabled { opacity: .6; cursor: default; }
+[aria-disabled=true] { opacity: .6; cursor: default; }
 [hidden] { display: none; }
 `;
