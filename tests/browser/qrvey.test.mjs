@@ -43,6 +43,23 @@ test('each person sees the rows of their own', async () => {
   assert.deepEqual(await owners(), new Set(['grace@acme.example']));
 });
 
+test('who could not be shown a dashboard may try again', async () => {
+  const context = await browser.newContext();
+  const other = await openHost(context, dev);
+  const body = JSON.stringify({ title: 'Unavailable', status: 503, detail: 'The instance does not answer.', code: 'unavailable', retryable: false });
+  const refuse = (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', headers: { 'access-control-allow-origin': dev.widgetOrigin }, body });
+  await context.route('**/qrvey/sales', refuse);
+  const frame = other.page.frameLocator('#dashboard');
+  const show = frame.getByRole('button', { name: 'Show my sales' });
+  await show.click();
+  await frame.locator('#notice').filter({ hasText: 'The instance does not answer.' }).waitFor();
+  await context.unroute('**/qrvey/sales');
+  await show.click();
+  await frame.locator('qrvey-end-user table').waitFor();
+  assert.equal(await show.isVisible(), false);
+  await context.close();
+});
+
 test('the configuration holds the domain and the token in both spellings, and nothing else', async () => {
   const config = await dashboard.locator('#dashboard').evaluate(() => window.qrveyConfig);
   assert.deepEqual(Object.keys(config).sort(), ['domain', 'qvToken', 'qv_token']);

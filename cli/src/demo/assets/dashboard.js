@@ -59,8 +59,9 @@ function build({ domain, qv_token, qvToken, expires_at }) {
 
 async function show() {
   await loadLauncher();
-  part.show.hidden = true;
   build(await consulate.qrveyConfig(TEMPLATE, { onRenew: build, onError: failed }));
+  // Not before: who could not be shown it may try again.
+  part.show.hidden = true;
 }
 
 async function readHeadline() {
