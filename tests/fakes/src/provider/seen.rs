@@ -31,6 +31,8 @@ pub struct Seen {
     pub refreshes: u64,
     /// Used codes and used refresh tokens presented again; the first time ends the family.
     pub reuse_detected: u64,
+    /// Families that were alive and that such a reuse ended.
+    pub families_ended: u64,
     /// `/revoke` requests.
     pub revoke_calls: u64,
     /// Tokens that were live and were revoked by request.

@@ -169,7 +169,11 @@ fn exchange(provider: &Provider, client: &Client, params: &Params) -> Result<Val
         .filter(|bound| bound.client_id == client.id);
     let bound = bound.ok_or_else(|| Refusal::invalid_grant("unknown code"))?;
     if let Some(family) = &bound.family {
-        observations.count(|seen| seen.reuse_detected += 1);
+        let alive = grants.family(family).is_some_and(|family| family.alive);
+        observations.count(|seen| {
+            seen.reuse_detected += 1;
+            seen.families_ended += u64::from(alive);
+        });
         grants.end(family, now);
         grants.save(now)?;
         return Err(Refusal::invalid_grant("the code was used before"));
@@ -225,7 +229,10 @@ fn refresh(provider: &Provider, client: &Client, params: &Params) -> Result<Valu
         .cloned();
     let family = family.ok_or_else(unknown)?;
     if spent {
-        observations.count(|seen| seen.reuse_detected += 1);
+        observations.count(|seen| {
+            seen.reuse_detected += 1;
+            seen.families_ended += u64::from(family.alive);
+        });
         grants.end(&family_id, now);
         grants.save(now)?;
         return Err(Refusal::invalid_grant("the refresh token was used before"));
