@@ -61,6 +61,26 @@ async fn call(stack: &Stack) -> Answer {
     stack.api(&stack.jwt("ada"), "whoAmI", json!({})).await
 }
 
+/// How many of these were turned away. A machine may be slow, nobody may be hasty: a call waits twelve seconds for a renewal
+/// (`refresh_busy`), and a table, secret or function that does not answer has had three (`unavailable`).
+fn turned_away(answers: Vec<(Answer, Duration)>) -> usize {
+    let refused = answers
+        .into_iter()
+        .filter(|(answer, _)| answer.status != 200);
+    refused
+        .map(|(answer, waited)| {
+            let problem = answer.expect(503).json();
+            let least = match problem["code"].as_str().unwrap() {
+                "refresh_busy" => 12,
+                "unavailable" => 3,
+                other => panic!("{other}"),
+            };
+            let least = Duration::from_secs(least);
+            assert!(waited >= least, "{problem} after {waited:?}");
+        })
+        .count()
+}
+
 /// A user nobody else is: the log of all tests is one.
 fn someone() -> String {
     format!("user-{}", consulate_core::random::id().unwrap())
