@@ -1,7 +1,7 @@
 //! The whole journey against a provider nobody here wrote: npm's oidc-provider with PKCE required, single-use refresh
 //! tokens and access tokens that really end after twenty-four seconds. Nothing here moves a clock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use consulate::operator::report::Outcome;
 use consulate::operator::set_secret;
@@ -326,16 +326,24 @@ async fn status(stack: &Stack, traveller: Traveller) -> Value {
     stack.status(&stack.jwt(traveller.user), MINE).await
 }
 
-/// What is retryable is tried again, as the browser client does: fifty at once may find a busy machine.
+/// What is retryable is tried again, as the browser client does: fifty at once may find a busy machine. That may be slow, but
+/// nobody is turned away before three seconds, the least that anything is waited for.
 async fn items(stack: &Stack, traveller: Traveller) -> Answer {
     let jwt = stack.jwt(traveller.user);
     let mut tries = 0;
     loop {
+        let started = Instant::now();
         let answer = stack.api(&jwt, "items", json!({"top": 2})).await;
         tries += 1;
         if answer.status != 503 || answer.json()["retryable"] != true || tries == 5 {
             return answer;
         }
+        let waited = started.elapsed();
+        let problem = answer.text();
+        assert!(
+            waited >= Duration::from_secs(3),
+            "{problem} after {waited:?}"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
