@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 const { source } = createRequire(new URL('../node/package.json', import.meta.url))('axe-core');
 
 /** Findings of `page` as it is that are serious or worse, as text. */
-export async function serious(page) {
+async function serious(page) {
   const found = [];
   for (const frame of page.frames()) {
     await frame.evaluate(source);

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { connect, disconnect, openHost, picture, pressAllow, pressConnect, pressContinue, pressLast, says, showsWhole, stands, tells } from './demo.mjs';
 import { startDev } from './server.mjs';
@@ -50,7 +51,8 @@ test('by redirect: a tab goes to the provider and comes back to the widget, whic
   await tab.getByRole('button', { name: 'Allow' }).click();
   await tab.getByText('Ada Lovelace is connected.').waitFor();
   assert.equal(tab.url(), `${dev.widgetOrigin}/demo/widget/connected`, 'the completion has left the address');
-  await stands(host, 'Connected');
+  await stands(host, /^Connected$/);
+  await accessible(tab, 'redirect-connected');
   await stands(host, 'Ada Lovelace');
   await tells(host, 'The connection was completed');
   await picture(tab, 'redirect-connected');

@@ -87,7 +87,7 @@ export async function connect(host) {
   const popup = await pressConnect(host);
   await pressContinue(popup);
   await pressAllow(popup);
-  await stands(host, 'Connected');
+  await stands(host, /^Connected$/);
 }
 
 /** Who is signed in to the intranet. */

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, openHost, picture, pressAllow, pressContinue, stands } from './demo.mjs';
 import { startDev } from './server.mjs';
@@ -87,10 +88,10 @@ before(async () => {
     widget: 'books', host: { type: 'happeo', id: 'books' }, origins: [origin], authentications: { library: { owner: 'user', delivery: 'server' } },
   }));
   await writeFile(path.join(folder, 'library.toml'), ENTRY);
-  dev.consulate('providers', 'add', path.join(folder, 'library.toml'));
-  dev.consulate('passports', 'add', 'library', '--provider', 'library');
-  dev.consulate('import', books, '--bind', 'library=library');
-  dev.consulate({ input: JSON.stringify({ host_secrets: ['a secret of the host that is long enough for HS256'] }) }, 'secret', 'set', 'widgets/books');
+  await dev.consulate('providers', 'add', path.join(folder, 'library.toml'));
+  await dev.consulate('passports', 'add', 'library', '--provider', 'library');
+  await dev.consulate('import', books, '--bind', 'library=library');
+  await dev.consulate({ input: JSON.stringify({ host_secrets: ['a secret of the host that is long enough for HS256'] }) }, 'secret', 'set', 'widgets/books');
   browser = await launch();
 });
 
@@ -118,7 +119,7 @@ async function open(address, jwt, setUp = async () => {}) {
 /** A page with the element and the form for `user`, in a fresh profile that `setUp` may watch before it opens. */
 async function openBooks(user, setUp) {
   served.set('/books', { body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Books</title><meta name="color-scheme" content="light dark">
-    <h1>Books</h1><consulate-connect auth-key="library"></consulate-connect><script type="module">
+    <style>html { background: canvas }</style><h1>Books</h1><consulate-connect auth-key="library"></consulate-connect><script type="module">
     import { createConsulate, defineConnectElement } from "${dev.baseUrl}/v1/consulate.js";
     import { credentialForm } from "${dev.baseUrl}/v1/consulate.credentials.js";
     const consulate = window.consulate = createConsulate({ baseUrl: "${dev.baseUrl}", widget: "books", getCallerJwt: () => window.callerJwt() });
@@ -153,6 +154,7 @@ test('an API key is typed in the element, tried at the provider, and is nowhere 
   const field = await formOf(page);
   assert.equal(await field.evaluate((input) => [input.type, input.getAttribute('autocomplete'), input.required].join()), 'password,new-password,true');
   assert.equal(await focused(page), 'api_key', 'the field has the focus');
+  await accessible(page, 'the form');
 
   await page.keyboard.type('key-that-is-wrong');
   await page.keyboard.press('Enter');
@@ -160,6 +162,7 @@ test('an API key is typed in the element, tried at the provider, and is nowhere 
   await alert.waitFor();
   assert.equal(await field.getAttribute('aria-invalid'), 'true');
   assert.equal(await field.evaluate((input) => input.getRootNode().getElementById(input.getAttribute('aria-describedby')).role), 'alert');
+  await accessible(page, 'the form, refused');
   await picture(page, 'client-typed-refused');
   assert.deepEqual(await page.evaluate(() => errors), ['request_invalid']);
 

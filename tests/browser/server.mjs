@@ -84,10 +84,17 @@ class Dev {
     return JSON.parse(await readFile(path.join(this.dataDir, name), 'utf8'));
   }
 
-  /** A command of the operator's against this server: its answer as JSON. */
+  /** The operator's command at this server: what it prints. `{input}`, for its standard input, may come first. */
+  async consulate(...words) {
+    const [{ input }, rest] = typeof words[0] === 'object' ? [words[0], words.slice(1)] : [{}, words];
+    const ran = promisify(execFile)(this.binary, [...rest, '--dev', this.dataDir]);
+    ran.child.stdin.end(input);
+    return (await ran).stdout.trim();
+  }
+
+  /** The same, answering in JSON. */
   async command(...words) {
-    const ran = promisify(execFile)(this.binary, [...words, '--json', '--dev', this.dataDir]);
-    return JSON.parse((await ran).stdout);
+    return JSON.parse(await this.consulate(...words, '--json'));
   }
 
   /** What the host page hands its widget. */
@@ -98,14 +105,6 @@ class Dev {
       body: JSON.stringify({ user }),
     });
     return (await answer.json()).jwt;
-  }
-
-  /** The operator's command at this server: what it prints. `{input}` may come first. */
-  consulate(...words) {
-    const [options, rest] = typeof words[0] === 'object' ? [words[0], words.slice(1)] : [{}, words];
-    const done = spawnSync(this.binary, [...rest, '--dev', this.dataDir], { encoding: 'utf8', ...options });
-    if (done.status !== 0) throw new Error(`consulate ${rest.join(' ')}: ${done.stdout}${done.stderr}`);
-    return done.stdout.trim();
   }
 
   /** A caller JWT for any widget, as the operator's command signs it. */

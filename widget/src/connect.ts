@@ -29,13 +29,13 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
     async connect(authKey, { mode = "popup", returnTo, signal, onProgress } = {}) {
       signal?.throwIfAborted();
       const redirects = mode === "redirect";
-      const leaves = redirects && window === window.top;
+      const framed = window !== window.top;
+      const leaves = redirects && !framed;
       const openAt = (url: string) => open(url, "_blank", redirects ? "" : POPUP);
       let opened = leaves ? null : openAt("about:blank");
       if (!leaves && !opened && !onProgress) throw new ConsulateError("popup_blocked", "The browser did not open a window", { authKey });
 
-      /** The window says what went wrong, in more words than we have: it stays. */
-      let explained = false;
+      const waiting = () => onProgress?.({ step: "waiting" });
       const over = new AbortController();
       const until = { signal: over.signal };
       try {
@@ -68,13 +68,17 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
             // In redirect mode the page of `returnTo` tells, if it is of our own origin: see `completeRedirect`.
             if ((sender !== origin && !(redirects && sender === location.origin)) || !source || !data) return;
             // A window that the person opened by the link has no handle here yet; it is ours if we are its opener.
-            if (!opened && (source as Window).opener === window) opened = source as Window;
+            if (!opened && (source as Window).opener === window) {
+              opened = source as Window;
+              waiting();
+            }
             if (source !== opened) return;
             if (data.type === "consulate:jwt-request" && typeof data.nonce === "string") void handOver(data.nonce);
             if (data.type !== "consulate:result" || (data.auth_key ?? authKey) !== authKey) return;
             if (data.status === "connected") void look();
             else {
-              explained = true;
+              // The window says what went wrong, in more words than we have: it stays.
+              opened = null;
               reject(failed(data.code, authKey));
             }
           };
@@ -93,14 +97,15 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
             const url = document.connect_url;
             // Both the window's address and the origin that is listened to.
             if (!url.startsWith(`${baseUrl}/v1/connect/`)) throw new ConsulateError("base_url_differs", `Consulate's own address is ${new URL(url).origin}`, { authKey });
-            const waiting = () => onProgress?.({ step: "waiting" });
             if (leaves) location.assign(url);
             else if (opened) {
               opened.location.replace(url);
               waiting();
             } else {
               const byLink = () => {
-                opened = openAt(url);
+                // In a frame the page around it may be why (Cross-Origin-Opener-Policy): then a window did open, without a tie,
+                // and would again, beside the link's own.
+                opened = framed ? null : openAt(url);
                 if (opened) waiting();
                 return !!opened;
               };
@@ -125,7 +130,7 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
           begin().catch(reject);
         });
       } catch (error) {
-        if (!explained) opened?.close();
+        opened?.close();
         throw error;
       } finally {
         over.abort();

@@ -124,16 +124,16 @@ export function defineConnectElement({ consulate, texts, credentialForm, tag = "
 
     /** No `await` before `connect`: the window has to open in the click. */
     #connectNow(): Promise<void> {
+      const mode = this.getAttribute("mode");
       const returnTo = this.getAttribute("return-to");
       const onProgress = (progress: ConnectProgress) => {
         this.#blocked = progress.step === "blocked" ? progress : undefined;
         this.#doing = progress.step;
         this.#render();
       };
-      const mode = this.getAttribute("mode") === "redirect" ? "redirect" : "popup";
       return this.#do("opening", () => {
         const { signal } = (this.#attempt = new AbortController());
-        return consulate.connect(this.#key, { mode, signal, onProgress, ...(returnTo && { returnTo }) });
+        return consulate.connect(this.#key, { mode: mode === "redirect" ? mode : "popup", signal, onProgress, ...(returnTo && { returnTo }) });
       });
     }
 
