@@ -274,6 +274,10 @@ impl ConsoleRecords {
             .request_items(&self.table, keys)
             .send()
             .await?;
+        // Left out is what the table had no capacity for; a list with holes would look whole.
+        if read.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
+            return Err(Error::Unavailable);
+        }
         let mut tables = read.responses.unwrap_or_default();
         Ok(tables.remove(&self.table).unwrap_or_default())
     }

@@ -18,15 +18,6 @@ const KEPT: usize = 512;
 
 type Cache<T> = Arc<Mutex<HashMap<String, (Instant, Arc<T>)>>>;
 
-/// Which ids there are, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ids {
-    /// Of widgets.
-    pub widgets: Vec<String>,
-    /// Of passports.
-    pub passports: Vec<String>,
-}
-
 /// The cached reader.
 #[derive(Clone, Debug)]
 pub struct Definitions {
@@ -73,30 +64,6 @@ impl Definitions {
     /// See [`Error`].
     pub async fn passport(&self, id: &str) -> Result<Option<Arc<Passport>>, Error> {
         self.read(&self.passports, id, table::passport_pk).await
-    }
-
-    /// Ids of every widget and passport, as stored now.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn ids(&self) -> Result<Ids, Error> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .key(table::PK, s(table::REGISTRY))
-            .consistent_read(true);
-        let item = read.send().await?.item.unwrap_or_default();
-        let set = |name: &str| {
-            let ids = item.get(name).and_then(|ids| ids.as_ss().ok());
-            let mut ids = ids.cloned().unwrap_or_default();
-            ids.sort();
-            ids
-        };
-        Ok(Ids {
-            widgets: set("widgets"),
-            passports: set("passports"),
-        })
     }
 
     async fn read<T: DeserializeOwned>(

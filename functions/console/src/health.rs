@@ -16,14 +16,12 @@ use tokio::task::JoinSet;
 use crate::page::{self, Page, Refusal, Section, Tone, token};
 use crate::session::{Form, Signed, back_to};
 use crate::words::{cut, dash, instant, pill, segment};
-use crate::{State, texts};
+use crate::{AT_ONCE, State, texts};
 
 /// Rows one page reads at most; what is beyond them is said to be there.
 const MOST: usize = 500;
 /// Rows shown.
 const SHOWN: usize = 100;
-/// Index partitions asked at a time.
-const AT_ONCE: usize = 16;
 /// Rows of one page of the index.
 const PAGE: i32 = 200;
 

@@ -213,7 +213,7 @@ async fn differences(state: &State, plan: &Plan) -> Result<Vec<String>, Refusal>
 }
 
 /// PURE. What stands for exactly these differences in the form: others cannot be agreed to by it.
-fn agreement(differences: &[String]) -> String {
+pub(crate) fn agreement(differences: &[String]) -> String {
     digest::text(differences.iter().map(String::as_bytes))
 }
 

@@ -52,6 +52,9 @@ use consulate_core::http::Routes;
 use consulate_core::log;
 use consulate_core::secret_writer::SecretWriter;
 
+/// Reads of one page that are under way at the same time.
+const AT_ONCE: usize = 16;
+
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub struct State {

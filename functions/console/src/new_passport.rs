@@ -12,8 +12,9 @@ use consulate_core::bindings::Bound;
 use consulate_core::browser::escape;
 use consulate_core::definition::{ClientAuthentication, Passport};
 use consulate_core::secret::SecretText;
-use consulate_core::{digest, table};
+use consulate_core::table;
 
+use crate::importing::agreement;
 use crate::page::{self, Page, Refusal, Section, Tone, said};
 use crate::passport_form::{self, Shown};
 use crate::session::{Fields, Form, Signed, back_to};
@@ -279,11 +280,6 @@ fn words(entry: &Entry, settings: &PassportSettings, refused: &Refused) -> Strin
         Some(_) => texts::VARIABLE_UNUSABLE,
     };
     text.replace("{label}", label).replace("{example}", example)
-}
-
-/// PURE. What stands for exactly these differences.
-fn agreement(differences: &[String]) -> String {
-    digest::text(differences.iter().map(String::as_bytes))
 }
 
 /// The link that makes a passport for an account of a widget.

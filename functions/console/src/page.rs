@@ -108,10 +108,7 @@ impl<'a> Page<'a> {
 
 /// The hidden field that every form has.
 pub(crate) fn token(signed: &Signed) -> String {
-    format!(
-        "<input type=\"hidden\" name=\"{FORM_TOKEN}\" value=\"{}\">",
-        escape(&signed.form_token())
-    )
+    hidden(FORM_TOKEN, &signed.form_token())
 }
 
 /// What just happened, as a notice; empty for a code of nobody's.
@@ -135,6 +132,14 @@ pub(crate) fn said(tone: Tone, text: &str) -> String {
     )
 }
 
+/// A field of a form that nobody sees.
+pub(crate) fn hidden(name: &str, value: &str) -> String {
+    format!(
+        "<input type=\"hidden\" name=\"{name}\" value=\"{}\">",
+        escape(value)
+    )
+}
+
 /// A page without navigation: nobody is signed in, or the person is about to leave.
 pub(crate) fn plain(status: StatusCode, title: &str, main: &str) -> Response {
     let body = format!(
@@ -147,16 +152,15 @@ pub(crate) fn plain(status: StatusCode, title: &str, main: &str) -> Response {
 /// `form-action`, which would have to name every provider's sign-in.
 pub(crate) fn departing(address: &str, passport: &str) -> Response {
     let title = texts::GOING_TO.replace("{passport}", passport);
-    let address = escape(address);
     let main = format!(
         "<h1>{}</h1><p>{}</p><p><a class=\"button main wide\" href=\"{address}\">{}</a></p>",
         escape(&title),
         escape(texts::GOING_WHY),
         escape(texts::CONTINUE),
+        address = escape(address),
     );
     let mut response = plain(StatusCode::OK, &title, &main);
-    if let Ok(refresh) = HeaderValue::from_str(&format!("0;url={}", address.replace("&amp;", "&")))
-    {
+    if let Ok(refresh) = HeaderValue::from_str(&format!("0;url={address}")) {
         response.headers_mut().insert(header::REFRESH, refresh);
     }
     response
@@ -224,6 +228,11 @@ impl Refusal {
         StatusCode::PAYLOAD_TOO_LARGE,
         "upload_too_large",
         texts::UPLOAD_TOO_LARGE,
+    );
+    pub(crate) const FORM_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "form_too_large",
+        texts::FORM_TOO_LARGE,
     );
     pub(crate) const DEFINITIONS_TOO_LARGE: Self = Self::new(
         StatusCode::PAYLOAD_TOO_LARGE,

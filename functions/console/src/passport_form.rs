@@ -8,7 +8,7 @@ use consulate_core::browser::escape;
 use consulate_core::definition::ClientAuthentication;
 
 use crate::new_passport::{ADDRESS, CLIENT_AUTHENTICATIONS, KEPT_SECRET};
-use crate::page::token;
+use crate::page::{hidden, token};
 use crate::secrets::expiry_field;
 use crate::session::{Fields, Signed};
 use crate::words::prose;
@@ -295,11 +295,4 @@ impl Shown<'_> {
             ),
         }
     }
-}
-
-fn hidden(name: &str, value: &str) -> String {
-    format!(
-        "<input type=\"hidden\" name=\"{name}\" value=\"{}\">",
-        escape(value)
-    )
 }

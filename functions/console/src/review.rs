@@ -9,7 +9,7 @@ use consulate_core::definition::{Authentication, OwnerMode, Passport};
 
 use crate::findings::findings;
 use crate::importing::{ADDRESS, Judged};
-use crate::page::{Tone, said, token};
+use crate::page::{Tone, hidden, said, token};
 use crate::session::{Fields, Signed};
 use crate::upload::FILE;
 use crate::words::{fact, pill, prose};
@@ -395,11 +395,4 @@ fn difference(line: &str) -> String {
         ),
         None => prose(line),
     }
-}
-
-fn hidden(name: &str, value: &str) -> String {
-    format!(
-        "<input type=\"hidden\" name=\"{name}\" value=\"{}\">",
-        escape(value)
-    )
 }

@@ -125,7 +125,7 @@ impl FromRequest<State> for Form {
         }
         let signed = Signed::from_request_parts(&mut parts, state).await?;
         let body = Bounded::from_request(Request::from_parts(parts, body), state).await;
-        let Bounded(body) = body.map_err(|_| page::refusal(Refusal::FOREIGN_FORM))?;
+        let Bounded(body) = body.map_err(|_| page::refusal(Refusal::FORM_TOO_LARGE))?;
         let fields = Fields::parse(&body);
         if !same(fields.text(FORM_TOKEN), &signed.form_token()) {
             return Err(page::refusal(Refusal::FOREIGN_FORM));

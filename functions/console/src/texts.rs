@@ -24,6 +24,7 @@ pub(crate) const TICKET_SPENT: &str = "This link was used already, or is older t
 pub(crate) const UNAVAILABLE: &str =
     "Something this needs does not answer at the moment. Please try again in a minute.";
 pub(crate) const UPLOAD_TOO_LARGE: &str = "The upload is larger than 4 MiB, which is the most this page takes. Use `consulate import` for this bundle, or pack only what the widget needs: `consulate pack`.";
+pub(crate) const FORM_TOO_LARGE: &str = "What was sent is larger than 256 KiB, which is the most a form of this page takes. Nothing was done.";
 pub(crate) const DEFINITIONS_TOO_LARGE: &str = "The bundle's definitions, unpacked, and what is to be said about them are more than this page can carry. Nothing was imported. Use `consulate import` for this bundle, or take out the passport files it does not use.";
 pub(crate) const NOTHING_HERE: &str = "There is nothing at this address.";
 pub(crate) const NOT_POSSIBLE: &str = "That was not possible";

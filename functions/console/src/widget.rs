@@ -1,6 +1,7 @@
 //! `GET /console/widgets/{widget}`: one widget, its accounts as they stand for whom the administrator acts, and its APIs.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::{self, Path, Query};
@@ -8,6 +9,7 @@ use axum::response::Response;
 use consulate_core::acting::{ConnectAct, Event, Person};
 use consulate_core::browser::escape;
 use consulate_core::definition::{OwnerMode, Passport, Widget};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use crate::authentication::{self, Shown};
@@ -15,7 +17,7 @@ use crate::page::{self, Page, Refusal, Section, Tone, token};
 use crate::session::Signed;
 use crate::widgets::display_name;
 use crate::words::{fact, pill, segment};
-use crate::{State, secrets, texts};
+use crate::{AT_ONCE, State, secrets, texts};
 
 /// The user in whose name an organisation's account is connected where the administrator named nobody.
 pub(crate) const NOBODY: &str = "console";
@@ -88,21 +90,19 @@ async fn main(
 
 /// What the address says has just happened: by a form of ours, or on the way back from a provider.
 fn news(query: &HashMap<String, String>) -> String {
-    let said = |name: &str| query.get(name).map_or("", String::as_str);
-    match (query.get("outcome"), query.get("done")) {
-        (Some(outcome), _) => page::notice(outcome),
-        (None, Some(done)) => page::notice(done),
-        (None, None) => page::notice(said("refused")),
-    }
+    let news = query.get("outcome").or_else(|| query.get("done"));
+    news.map_or_else(String::new, |news| page::notice(news))
 }
 
 /// Every passport, in the order of their ids.
 pub(crate) async fn passports(state: &State) -> Result<Vec<Arc<Passport>>, Refusal> {
-    let mut passports = Vec::new();
-    for id in state.definitions.ids().await?.passports {
-        passports.extend(state.definitions.passport(&id).await?);
-    }
-    Ok(passports)
+    let ids = stream::iter(state.store.registry().await?.passports);
+    let reads = ids.map(|id| async move { state.definitions.passport(&id).await });
+    Ok(reads
+        .buffered(AT_ONCE)
+        .try_filter_map(|read| ready(Ok(read)))
+        .try_collect()
+        .await?)
 }
 
 /// Whom the session acts for, as events name them; `None` until somebody is chosen.

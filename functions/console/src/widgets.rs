@@ -1,14 +1,17 @@
 //! `GET /console`: every widget with its authentications, and whether a passport is bound to each.
 
+use std::future::ready;
+
 use axum::extract;
 use axum::response::Response;
 use consulate_core::browser::escape;
 use consulate_core::definition::{OwnerMode, Widget};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::page::{self, Page, Refusal, Section, Tone};
 use crate::session::Signed;
 use crate::words::{pill, segment};
-use crate::{State, importing, texts};
+use crate::{AT_ONCE, State, importing, texts};
 
 /// The page.
 pub(crate) async fn page(extract::State(state): extract::State<State>, signed: Signed) -> Response {
@@ -19,12 +22,11 @@ pub(crate) async fn page(extract::State(state): extract::State<State>, signed: S
 }
 
 async fn main(state: &State) -> Result<String, Refusal> {
-    let mut cards = String::new();
-    for id in state.definitions.ids().await?.widgets {
-        if let Some(widget) = state.definitions.widget(&id).await? {
-            cards.push_str(&card(&widget));
-        }
-    }
+    let ids = stream::iter(state.store.registry().await?.widgets);
+    let reads = ids.map(|id| async move { state.definitions.widget(&id).await });
+    let reads = reads.buffered(AT_ONCE);
+    let cards = reads.try_filter_map(|read| ready(Ok(read.map(|widget| card(&widget)))));
+    let cards: String = cards.try_collect().await?;
     let cards = match cards.is_empty() {
         true => format!(
             "<div class=\"card empty\"><p>{}</p><p><a class=\"button main\" href=\"{}\">{}</a></p></div>",

@@ -1,12 +1,12 @@
 //! EDGE. Whether widgets can verify their callers and find their passports, and whether rotated host secrets were rotated to the end.
 
+use consulate_bundle::secret_shape::is_api_key_for;
 use consulate_core::clock::Timestamp;
 use consulate_core::host::{Host, HostKind};
 use consulate_core::secret::SecretText;
 use consulate_core::table;
 use serde_json::{Map, Value};
 
-use super::super::secret_shape::is_api_key_for;
 use super::super::secret_store::SecretStore;
 use super::super::target::Target;
 use super::Setup;
