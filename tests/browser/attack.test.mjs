@@ -5,7 +5,7 @@
 // loopback, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, openHost, picture, pressConnect } from './demo.mjs';
 import { serveForeign } from './foreign.mjs';

@@ -5,7 +5,7 @@
 // browser, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, picture, pressAllow, pressContinue, pressLast } from './demo.mjs';

@@ -3,7 +3,7 @@
 // Every test has a profile of its own and begins with nobody connected. May touch: its own server and browsers, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { connect, disconnect, openHost, picture, pressAllow, pressConnect, pressContinue, pressLast, says, showsWhole, stands, tells } from './demo.mjs';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { looked } from './console.mjs';
 import { PATIENCE } from './demo.mjs';

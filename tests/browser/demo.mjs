@@ -2,6 +2,7 @@
 //
 // May touch: the pages it is given, and pictures of them in `target/browser`, for eyes only: no test compares them.
 
+import assert from 'node:assert/strict';
 import path from 'node:path';
 import { TARGET } from './server.mjs';
 
@@ -40,10 +41,13 @@ export async function disconnect(host) {
 export const dashboardOf = (host) => host.page.frameLocator('#dashboard');
 
 /** Waits until the frame is as high as what the widget has to say. */
-export function showsWhole(host) {
-  return host.widget.locator('#content').evaluate(async (content) => {
-    while (content.getBoundingClientRect().height > innerHeight) await new Promise((resolve) => setTimeout(resolve, 50));
-  });
+export async function showsWhole(host) {
+  const hidden = () => host.widget.locator('#content').evaluate((content) => content.getBoundingClientRect().height - innerHeight);
+  const deadline = Date.now() + PATIENCE;
+  for (let rest = await hidden(); rest > 0; rest = await hidden()) {
+    assert.ok(Date.now() < deadline, `${rest} pixels of the widget stay hidden`);
+    await host.page.waitForTimeout(50);
+  }
 }
 
 /** Waits until the timeline tells `text`. */

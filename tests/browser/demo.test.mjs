@@ -3,7 +3,7 @@
 // May touch: its own server and browser.
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, before, beforeEach, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { connect, dashboardOf, disconnect, openHost, says, signIn, stands, tells } from './demo.mjs';
 import { startDev } from './server.mjs';

@@ -10,7 +10,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './runner.mjs';
 import { fileURLToPath } from 'node:url';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { looked, signedIn } from './console.mjs';
 import { ROOT, startDev } from './server.mjs';

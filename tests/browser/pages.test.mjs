@@ -4,7 +4,7 @@
 // Nothing here is compared with a picture; the pictures are for eyes. May touch: its own server and browser, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, connect, dashboardOf, openHost, picture, pressConnect, pressContinue, says, stands } from './demo.mjs';

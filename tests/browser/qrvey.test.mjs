@@ -2,7 +2,7 @@
 // person their own rows, and no API key anywhere the browser could read it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { openHost, picture, signIn, tells } from './demo.mjs';
 import { startDev } from './server.mjs';

@@ -16,6 +16,8 @@ import { promisify } from 'node:util';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Cargo's target folder. */
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
+/** How long a server may take to leave once it is asked to. */
+const LEAVES_MS = 20_000;
 const CONNECTION = '/v1/widgets/demo/connections/acme';
 
 /** Builds and starts a server on a free port and an empty data folder, with further `words` of the command. The caller stops it. */
@@ -28,6 +30,8 @@ export async function startDev(...words) {
   });
   const killed = () => child.kill('SIGKILL');
   process.once('exit', killed);
+  // The runner ends a file that takes too long this way; without a handler there is no `exit`.
+  process.once('SIGTERM', () => process.exit(1));
   const over = new Promise((resolve) => { child.once('close', resolve); });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
@@ -37,10 +41,12 @@ export async function startDev(...words) {
 
   return new Dev({ baseUrl: ready, demo, widgetOrigin, dataDir, binary }, async () => {
     child.kill('SIGTERM');
+    const late = setTimeout(killed, LEAVES_MS);
     const status = await over;
+    clearTimeout(late);
     process.off('exit', killed);
     await rm(dataDir, { recursive: true, force: true });
-    if (status !== 0) throw new Error(`consulate dev ended with ${status}: ${said}`);
+    if (status !== 0) throw new Error(`consulate dev ended with ${status ?? 'SIGKILL: it would not leave'}: ${said}`);
   });
 }
 

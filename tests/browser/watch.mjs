@@ -5,6 +5,16 @@
 /** Answers that have no body by their nature: redirects, preflights, "not modified". */
 const BODILESS = new Set([204, 301, 302, 303, 304, 307, 308]);
 
+/** Longest wait for the headers or the body of one message, milliseconds: what a window was loading when it closed may never come. */
+const COMES_MS = 5_000;
+
+/** `read`, or a failure where it does not come. */
+function come(read) {
+  let late;
+  const never = new Promise((_, reject) => { late = setTimeout(reject, COMES_MS, new Error('it never came')); });
+  return Promise.race([read, never]).finally(() => clearTimeout(late));
+}
+
 /** Watches `context` from now on. */
 export async function watch(context) {
   const seen = new Watch();
@@ -35,16 +45,16 @@ class Watch {
   async noteRequest(request) {
     const what = `${request.method()} ${request.url()}`;
     this.traffic.push({ what, text: `${what}\n${request.postData() ?? ''}` });
-    const headers = await request.allHeaders().catch(() => ({}));
+    const headers = await come(request.allHeaders()).catch(() => ({}));
     this.traffic.push({ what: `${what}, its headers`, text: JSON.stringify(headers) });
   }
 
   async noteResponse(response) {
     const what = `answer ${response.status()} of ${response.request().method()} ${response.url()}`;
-    const headers = await response.headersArray().catch(() => []);
+    const headers = await come(response.headersArray()).catch(() => []);
     this.traffic.push({ what: `${what}, its headers`, text: JSON.stringify(headers) });
     if (BODILESS.has(response.status())) return;
-    await response.text().then((text) => this.traffic.push({ what, text }), () => this.unread.push(what));
+    await come(response.text()).then((text) => this.traffic.push({ what, text }), () => this.unread.push(what));
   }
 
   /** Waits until all that was seen so far is read. */

@@ -8,16 +8,22 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::tools::Tool;
 
 /// How long a finished program's leftover children may keep its output open before the run goes on without them.
 const LEFTOVERS: Duration = Duration::from_secs(3);
+
+/// How long a program may take. None comes near it, from a clean clone on two busy cores either; one that hangs fails the run
+/// while somebody can still read why.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+/// How often a program is asked whether it has ended.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// One run of `cargo verify`: the project's root, the log folder, the tools found so far.
 pub struct Room {
@@ -26,6 +32,7 @@ pub struct Room {
     live: bool,
     ready: BTreeSet<Tool>,
     missing: BTreeSet<Tool>,
+    limit: Duration,
 }
 
 /// How a program ended and everything it said.
@@ -50,6 +57,7 @@ impl Room {
             live,
             ready: BTreeSet::new(),
             missing: BTreeSet::new(),
+            limit: LIMIT,
         })
     }
 
@@ -102,7 +110,8 @@ impl Room {
         self.run(log, command)
     }
 
-    /// Runs `command` to its end and gives back what it said; a program that cannot be started has failed with that sentence.
+    /// Runs `command` to its end and gives back what it said. A program that cannot be started has failed with that sentence, and so
+    /// has one that does not end: it is killed, which its own children may outlive.
     pub fn run(&self, log: &str, mut command: Command) -> Finished {
         command.current_dir(&self.root);
         // The counting reads plain text, whatever the caller's terminal or settings say.
@@ -157,13 +166,36 @@ impl Room {
             }
             let _ = done.send(());
         });
-        let status = child.wait()?;
+        let status = self.ended(&mut child)?;
         let _ = finished.recv_timeout(LEFTOVERS);
         let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = String::from_utf8_lossy(&said).into_owned();
+        if status.is_none() {
+            output.push_str(&format!(
+                "\nKilled: it had not ended after {:?}.\n",
+                self.limit
+            ));
+        }
         Ok(Finished {
-            success: status.success(),
-            output: String::from_utf8_lossy(&said).into_owned(),
+            success: status.is_some_and(|status| status.success()),
+            output,
         })
+    }
+
+    /// How it ended; `None` where it had to be killed.
+    fn ended(&self, child: &mut Child) -> io::Result<Option<ExitStatus>> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if began.elapsed() >= self.limit {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
     }
 
     /// Empties the log of a step, so that it holds this run only.
@@ -212,6 +244,24 @@ mod tests {
     #[test]
     fn a_status_other_than_zero_is_a_failure() {
         assert!(!room().run("unit-status", shell("exit 3")).success);
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed_and_what_it_said_is_kept() {
+        let mut room = room();
+        room.limit = Duration::from_millis(300);
+        let finished = room.run("unit-hangs", shell("echo begun; exec sleep 60"));
+        assert!(!finished.success);
+        assert!(
+            finished.output.starts_with("begun\n"),
+            "{}",
+            finished.output
+        );
+        assert!(
+            finished.output.contains("had not ended"),
+            "{}",
+            finished.output
+        );
     }
 
     #[test]

@@ -71,6 +71,9 @@ const UNLINKED: [(&str, &str); 16] = [
     ),
 ];
 
+/// What one file of node's tests may take, milliseconds; one of them waits for minutes of expiry.
+const FILE_LIMIT: &str = "--test-timeout=600000";
+
 /// One check or test suite.
 pub struct Step {
     /// What is typed after `cargo verify`.
@@ -355,7 +358,7 @@ fn widget(room: &Room) -> Outcome {
         return Outcome::one(checked);
     }
     let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=tap"])
+    node.args(["--test", "--test-reporter=tap", FILE_LIMIT])
         .args(tests_in(room, "widget/tests"));
     let finished = room.run("widget", node);
     Outcome::suites(tally::node_tests(&finished.output), finished)
@@ -388,6 +391,7 @@ fn browser(room: &Room) -> Outcome {
     let mut node = Command::new("node");
     // The files mostly wait: for a minute of expiry, for pages. Three at once fit on two cores.
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=3"])
+        .arg(FILE_LIMIT)
         .args(&tests);
     if let Some(chromium) = tools::chromium_path() {
         node.env("CHROMIUM", chromium);
