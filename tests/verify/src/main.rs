@@ -15,6 +15,7 @@
 
 mod children;
 mod infra;
+mod node;
 mod sources;
 mod steps;
 mod tally;

@@ -4,11 +4,11 @@
 //! (`cargo deny check advisories`) are not among them: they need a database fetched over the network, and a verdict that changes
 //! without a commit has no place in a gate.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::children::{Finished, Room};
 use crate::infra;
+use crate::node;
 use crate::sources;
 use crate::tally::{self, Tally};
 use crate::tools::{self, Tool};
@@ -71,9 +71,6 @@ const UNLINKED: [(&str, &str); 16] = [
     ),
 ];
 
-/// What one file of node's tests may take, milliseconds; one of them waits for minutes of expiry.
-const FILE_LIMIT: &str = "--test-timeout=600000";
-
 /// One check or test suite.
 pub struct Step {
     /// What is typed after `cargo verify`.
@@ -127,13 +124,13 @@ pub const STEPS: &[Step] = &[
         name: "node",
         about: "node --check on every script",
         needs: &[Tool::NodePackages],
-        run: |room| Outcome::one(node_syntax(room)),
+        run: |room| Outcome::one(node::syntax(room)),
     },
     Step {
         name: "widget",
         about: "the browser client: tsc, types, node --test on widget/tests (size, built files)",
         needs: &[Tool::WidgetPackages],
-        run: widget,
+        run: node::widget,
     },
     Step {
         name: "deny",
@@ -179,11 +176,15 @@ pub const STEPS: &[Step] = &[
         about: "cargo test --workspace, journeys against other people's parts included",
         needs: &[Tool::NodePackages],
         run: |room| {
-            let finished = cargo(
-                room,
-                "test",
-                &["test", "--workspace", "--locked", "--no-fail-fast"],
-            );
+            room.fresh_log("test");
+            let mut cargo = Command::new("cargo");
+            cargo.args("test --workspace --locked --no-fail-fast".split(' '));
+            // Journeys mostly wait, for a provider's delay or a token's end: two for each core keep the cores busy.
+            if std::env::var_os("RUST_TEST_THREADS").is_none() {
+                let cores = std::thread::available_parallelism().map_or(2, usize::from);
+                cargo.env("RUST_TEST_THREADS", (2 * cores).to_string());
+            }
+            let finished = room.run("test", cargo);
             Outcome::suites(tally::cargo_tests(&finished.output), finished)
         },
     },
@@ -197,7 +198,7 @@ pub const STEPS: &[Step] = &[
         name: "browser",
         about: "node --test on tests/browser, in a real Chromium",
         needs: &[Tool::NodePackages, Tool::Chromium],
-        run: browser,
+        run: node::browser,
     },
     Step {
         name: "lambda",
@@ -316,54 +317,6 @@ fn linked(function: &str, tree: &str) -> Vec<String> {
     complaints
 }
 
-fn node_syntax(room: &Room) -> Finished {
-    room.fresh_log("node");
-    let files = match sources::tracked(room) {
-        Ok(files) => files,
-        Err(error) => {
-            return Finished {
-                success: false,
-                output: format!("git ls-files: {error}"),
-            };
-        }
-    };
-    let mut all = Finished {
-        success: true,
-        output: String::new(),
-    };
-    let is_script = |path: &&PathBuf| {
-        matches!(
-            path.extension().and_then(|end| end.to_str()),
-            Some("mjs" | "js")
-        )
-    };
-    for path in files.iter().filter(is_script) {
-        let mut node = Command::new("node");
-        node.arg("--check").arg(path);
-        let finished = room.run("node", node);
-        all.success &= finished.success;
-        all.output.push_str(&finished.output);
-    }
-    all
-}
-
-/// Compiles the browser client's sources and type tests, then runs its tests: on the built files as they are checked in, of which one
-/// test says whether they are what the sources build.
-fn widget(room: &Room) -> Outcome {
-    room.fresh_log("widget");
-    let mut npm = Command::new("npm");
-    npm.args(["run", "--prefix", "widget", "check"]);
-    let checked = room.run("widget", npm);
-    if !checked.success {
-        return Outcome::one(checked);
-    }
-    let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=tap", FILE_LIMIT])
-        .args(tests_in(room, "widget/tests"));
-    let finished = room.run("widget", node);
-    Outcome::suites(tally::node_tests(&finished.output), finished)
-}
-
 /// Builds the command the way the test step does, and asks it for everything that its OpenAPI document says.
 fn contract(room: &Room) -> Finished {
     room.fresh_log("contract");
@@ -374,42 +327,6 @@ fn contract(room: &Room) -> Finished {
     let mut python = Command::new(tools::contract_python(room));
     python.arg("tests/contract/ask.py").arg(room.binary());
     room.run("contract", python)
-}
-
-/// Runs the browser tests; a folder without any counts nothing.
-fn browser(room: &Room) -> Outcome {
-    room.fresh_log("browser");
-    let tests = tests_in(room, "tests/browser");
-    if tests.is_empty() {
-        return Outcome::default();
-    }
-    // Builds the command the way the test step does, which has done so already in a whole run.
-    let built = room.cargo("browser", &["test", "--workspace", "--locked", "--no-run"]);
-    if !built.success {
-        return Outcome::one(built);
-    }
-    let mut node = Command::new("node");
-    // The files mostly wait: for a minute of expiry, for pages. Three at once fit on two cores.
-    node.args(["--test", "--test-reporter=tap", "--test-concurrency=3"])
-        .arg(FILE_LIMIT)
-        .args(&tests);
-    if let Some(chromium) = tools::chromium_path() {
-        node.env("CHROMIUM", chromium);
-    }
-    let finished = room.run("browser", node);
-    Outcome::suites(tally::node_tests(&finished.output), finished)
-}
-
-/// `*.test.mjs` of a folder, by name.
-fn tests_in(room: &Room, folder: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(room.root().join(folder))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.mjs");
-    let mut tests: Vec<_> = entries.map(|entry| entry.path()).filter(is_test).collect();
-    tests.sort();
-    tests
 }
 
 #[cfg(test)]
