@@ -67,7 +67,7 @@ test('by redirect, refused at the provider: the tab and the widget say so', asyn
   const tab = await connectByRedirect(host);
   await tab.getByRole('button', { name: 'Deny' }).click();
   await tab.getByText('You said no at the provider, so nothing was connected.').waitFor();
-  await host.widget.getByRole('alert').filter({ hasText: 'You said no, so nothing was connected' }).waitFor();
+  await host.widget.getByRole('alert').filter({ hasText: 'You said no: not connected' }).waitFor();
   await picture(tab, 'redirect-refused');
   assert.notEqual(await dev.status('ada'), 'connected');
 });
@@ -79,7 +79,7 @@ test('refused at the provider: window and widget say so in plain words, and noth
   await popup.getByRole('button', { name: 'Deny' }).click();
   await popup.getByRole('heading', { name: 'The account was not connected' }).waitFor();
   await popup.getByText('The provider was told not to give access.').waitFor();
-  await host.widget.getByRole('alert').filter({ hasText: 'You said no, so nothing was connected' }).waitFor();
+  await host.widget.getByRole('alert').filter({ hasText: 'You said no: not connected' }).waitFor();
   await stands(host, /Not connected|Disconnected/);
   await tells(host, 'Nothing was connected (access denied)');
   await picture(popup, 'refused');

@@ -267,7 +267,7 @@ test('without the form, the element does not offer what it cannot do', async () 
     defineConnectElement({ consulate: createConsulate({ baseUrl: "${dev.baseUrl}", widget: "books", getCallerJwt: () => window.callerJwt() }) });
     </script>` });
   const page = await open(`${origin}/bare`, () => dev.jwtOf('books', 'grace'));
-  await page.getByText('This account is connected elsewhere').waitFor();
+  await page.getByText('Connected elsewhere').waitFor();
   assert.equal(await page.getByRole('button').count(), 0);
   await page.context().close();
 });

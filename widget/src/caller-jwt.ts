@@ -71,7 +71,7 @@ async function ask(source: () => string | Promise<string>): Promise<string> {
   } catch (error) {
     cause = error;
   }
-  throw new ConsulateError("caller_jwt_unavailable", "The host application gave no caller JWT", { cause });
+  throw new ConsulateError("caller_jwt_unavailable", "The host gave no caller JWT", { cause });
 }
 
 /** The claims, unverified; none where the payload cannot be read. */

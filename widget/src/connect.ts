@@ -21,7 +21,7 @@ const GIVE_UP_MILLISECONDS = 15 * 60_000;
 const POPUP = "popup,width=520,height=680";
 
 /** `connect` and `completeRedirect`, over the client's parts. */
-export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connection, note }: Connections): Pick<Consulate, "connect" | "completeRedirect"> {
+export function connecting({ baseUrl, ask, handshakeJwt }: Transport, { connection, note }: Connections): Pick<Consulate, "connect" | "completeRedirect"> {
   const origin = new URL(baseUrl).origin;
 
   return {
@@ -29,11 +29,11 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
     async connect(authKey, { mode = "popup", returnTo, signal, onProgress } = {}) {
       signal?.throwIfAborted();
       const redirects = mode === "redirect";
-      const framed = window !== window.top;
+      const framed = self !== top;
       const leaves = redirects && !framed;
       const openAt = (url: string) => open(url, "_blank", redirects ? "" : POPUP);
       let opened = leaves ? null : openAt("about:blank");
-      if (!leaves && !opened && !onProgress) throw new ConsulateError("popup_blocked", "The browser did not open a window", { authKey });
+      if (!leaves && !opened && !onProgress) throw new ConsulateError("popup_blocked", "Your browser blocked the window", { authKey });
 
       const waiting = () => onProgress?.({ step: "waiting" });
       const over = new AbortController();
@@ -84,9 +84,9 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
           };
 
           const begin = async () => {
-            const [first, { document }] = await Promise.all([
+            const [first, { connect_url: url }] = await Promise.all([
               connection(authKey, until),
-              send<{ connect_url: string }>({
+              ask<{ connect_url: string }>({
                 method: "POST",
                 path: `${pathOf(authKey)}/connect`,
                 body: redirects ? { mode, return_to: returnTo ?? location.href.split("#")[0] } : { mode },
@@ -94,9 +94,8 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
               }),
             ]);
             before = first.connected_at;
-            const url = document.connect_url;
             // Both the window's address and the origin that is listened to.
-            if (!url.startsWith(`${baseUrl}/v1/connect/`)) throw new ConsulateError("base_url_differs", `Consulate's own address is ${new URL(url).origin}`, { authKey });
+            if (!url.startsWith(`${baseUrl}/v1/connect/`)) throw new ConsulateError("base_url_differs", `Consulate is at ${new URL(url).origin}`, { authKey });
             if (leaves) location.assign(url);
             else if (opened) {
               opened.location.replace(url);
@@ -122,7 +121,7 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
               }
               await look();
             }
-            throw new ConsulateError("connect_timeout", "Nobody finished", { authKey });
+            throw new ConsulateError("connect_timeout", "Not finished", { authKey });
           };
 
           addEventListener("message", listen, until);
@@ -146,15 +145,15 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
       const news = new URLSearchParams(hash);
       const authKey = news.get("consulate_auth_key");
       if (!authKey) return null;
-      const rest = hash.split("&").filter((part) => !/^consulate_(completion|auth_key|error)=/.test(part)).join("&");
+      const rest = hash.split("&").filter((part) => !part.startsWith("consulate_")).join("&");
       history.replaceState(history.state, "", location.pathname + location.search + (rest && `#${rest}`));
       const completion = news.get("consulate_completion");
       const tell = (code?: unknown) => window.opener?.postMessage({ type: "consulate:result", status: code ? "failed" : "connected", code, auth_key: authKey }, location.origin);
       try {
         if (!completion) throw failed(news.get("consulate_error"), authKey);
-        const { document } = await send<Connection>({ method: "POST", path: `${pathOf(authKey)}/complete`, body: { completion }, ...options });
+        const connection = await ask<Connection>({ method: "POST", path: `${pathOf(authKey)}/complete`, body: { completion }, ...options });
         tell();
-        return note(document);
+        return note(connection);
       } catch (error) {
         // Every other error is a signal's reason, and a failure all the same.
         tell(error instanceof ConsulateError ? error.code : "unavailable");
@@ -166,4 +165,4 @@ export function connecting({ baseUrl, send, handshakeJwt }: Transport, { connect
 
 /** How a connect ended, in a code of the result page's. */
 const failed = (code: string | null, authKey: string): ConsulateError =>
-  new ConsulateError(code || "unavailable", `The account was not connected: ${code}`, { authKey, retryable: /unavailable$/.test(code || "") });
+  new ConsulateError(code || "unavailable", `Not connected: ${code}`, { authKey, retryable: /unavailable$/.test(code || "") });

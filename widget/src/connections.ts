@@ -16,7 +16,7 @@ export interface Connections extends Pick<Consulate, "connections" | "connection
 export const pathOf = (authKey: string): string => `/connections/${encodeURIComponent(authKey)}`;
 
 /** Over a transport. */
-export function connectionsOf({ send }: Transport): Connections {
+export function connectionsOf({ ask }: Transport): Connections {
   const seen = new Map<string, string>();
   const listeners = new Set<(connection: Connection) => void>();
 
@@ -31,7 +31,7 @@ export function connectionsOf({ send }: Transport): Connections {
   }
 
   const connection = async (authKey: string, options?: Abortable): Promise<Connection> =>
-    note((await send<Connection>({ path: pathOf(authKey), ...options })).document);
+    note(await ask<Connection>({ path: pathOf(authKey), ...options }));
   /** For listeners' sake only. */
   const look = (authKey: string) => void connection(authKey).catch(() => {});
 
@@ -39,12 +39,12 @@ export function connectionsOf({ send }: Transport): Connections {
     note,
     connection,
     async connections(options) {
-      return (await send<{ connections: Connection[] }>({ path: "/connections", ...options })).document.connections.map(note);
+      return (await ask<{ connections: Connection[] }>({ path: "/connections", ...options })).connections.map(note);
     },
     async disconnect(authKey, options) {
-      const { document } = await send<Disconnected>({ method: "DELETE", path: pathOf(authKey), ...options });
+      const disconnected = await ask<Disconnected>({ method: "DELETE", path: pathOf(authKey), ...options });
       look(authKey);
-      return document;
+      return disconnected;
     },
     onChange(listener) {
       listeners.add(listener);

@@ -37,12 +37,10 @@ export function createConsulate(options: ConsulateOptions): Consulate {
     disconnect,
     onChange,
     async typeCredential(authKey, body, options) {
-      return parts.note((await transport.send<Connection>({ method: "PUT", path: pathOf(authKey), body, alone: true, ...options })).document);
+      return parts.note(await transport.ask<Connection>({ method: "PUT", path: pathOf(authKey), body, alone: true, ...options }));
     },
     qrveyConfig: qrvey(transport),
-    async accessToken(authKey, options) {
-      return (await transport.send<AccessToken>({ path: `${pathOf(authKey)}/access-token`, ...options })).document;
-    },
+    accessToken: (authKey, options) => transport.ask<AccessToken>({ path: `${pathOf(authKey)}/access-token`, ...options }),
     settings: settingsOf(transport),
   };
 }

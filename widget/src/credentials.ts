@@ -27,7 +27,7 @@ const TEXTS = {
   cancel: "Cancel",
   checking: "Trying it at the provider",
   optional: "{field} (optional)",
-  caller_forbidden: "Only an administrator can change this account",
+  caller_forbidden: "Only administrators can change this",
 };
 
 let forms = 0;

@@ -67,7 +67,6 @@ export function defineConnectElement({ consulate, texts, credentialForm, tag = "
       this.#shadow.append(this.#box);
       this.#link.target = "_blank";
       this.#link.rel = "opener";
-      this.#link.className = this.#connect.className = "main";
       // Opened here there is a handle to the window; where the browser refuses that too, the link does what links do.
       this.#link.onclick = () => !this.#blocked?.open();
       this.#connect.onclick = () => void this.#connectNow();

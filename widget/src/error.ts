@@ -59,9 +59,9 @@ export function errorOf(answer: Response, problem?: Problem | null): ConsulateEr
   if (!problem?.code) {
     // A gateway's words, or somebody else's page.
     const throttled = status === 429;
-    return new ConsulateError(throttled ? "rate_limited" : "unexpected_answer", `Consulate's address answered ${status}`, {
+    return new ConsulateError(throttled ? "rate_limited" : "unexpected_answer", `Consulate answered ${status}`, {
       status,
-      retryable: throttled || (status > 501 && status < 505),
+      retryable: throttled || [502, 503, 504].includes(status),
       retryAfterSeconds,
     });
   }

@@ -1,6 +1,7 @@
 /** Presets for the hosts a widget may find itself in. */
 
 import type { CallerJwtSource, Consulate, Params } from "./types.js";
+import { pause } from "./waiting.js";
 
 /** As much of Happeo's widget SDK as is used. */
 export interface HappeoWidgetApi {
@@ -28,7 +29,7 @@ export function fromHappeo(widgetSdk: HappeoWidgetApi | { api: HappeoWidgetApi }
         return await ask();
       } catch (error) {
         if (attempt >= TRIES) throw error;
-        await new Promise((resume) => setTimeout(resume, PAUSE_MILLISECONDS * attempt));
+        await pause(PAUSE_MILLISECONDS * attempt);
       }
     }
   };

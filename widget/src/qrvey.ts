@@ -10,12 +10,12 @@ import { abortable } from "./waiting.js";
 
 /** A clock that is off must not make this a loop. */
 const SOONEST_MILLISECONDS = 5_000;
-/** A timer's longest. */
-const LATEST_MILLISECONDS = 2 ** 31 - 1;
+/** Just below a timer's longest, 2^31 - 1. */
+const LATEST_MILLISECONDS = 2e9;
 const AGAIN_MILLISECONDS = 15_000;
 
 /** `qrveyConfig`, over a transport. */
-export function qrvey({ send }: Transport): Consulate["qrveyConfig"] {
+export function qrvey({ ask }: Transport): Consulate["qrveyConfig"] {
   const held = new Map<string, { config?: QrveyConfig; asking?: Promise<QrveyConfig> | undefined }>();
   const untilRenewal = ({ refresh_after }: QrveyConfig): number => Date.parse(refresh_after) - Date.now();
 
@@ -29,8 +29,8 @@ export function qrvey({ send }: Transport): Consulate["qrveyConfig"] {
     const current = async (): Promise<QrveyConfig> =>
       slot.config && untilRenewal(slot.config) > 0
         ? slot.config
-        : (slot.asking ??= send<QrveyConfig>({ method: "POST", path: `/qrvey/${encodeURIComponent(name)}`, body, reads: true })
-            .then(({ document }) => (slot.config = document))
+        : (slot.asking ??= ask<QrveyConfig>({ method: "POST", path: `/qrvey/${encodeURIComponent(name)}`, body, reads: true })
+            .then((config) => (slot.config = config))
             .finally(() => (slot.asking = undefined)));
 
     const config = await abortable(current(), signal);

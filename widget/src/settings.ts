@@ -5,7 +5,7 @@ import type { Transport } from "./transport.js";
 import type { Settings, SettingsPage, SettingsScope } from "./types.js";
 
 /** Over a transport. */
-export function settingsOf({ send }: Transport): Settings {
+export function settingsOf({ ask, send }: Transport): Settings {
   const pathOf = (scope: SettingsScope, key: string) => `/settings/${scope}/${encodeURIComponent(key)}`;
   /** A condition that held the first time fails the second: then only what was not done is sent again. */
   const change = (method: "PUT" | "DELETE", path: string, { signal, ifMatch, ifAbsent }: { signal?: AbortSignal | undefined; ifMatch?: string; ifAbsent?: boolean } = {}, body?: unknown) =>
@@ -34,8 +34,7 @@ export function settingsOf({ send }: Transport): Settings {
     async delete(scope, key, options) {
       await change("DELETE", pathOf(scope, key), options);
     },
-    async list(scope, { signal, cursor } = {}) {
-      return (await send<SettingsPage>({ path: `/settings/${scope}${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`, signal })).document;
-    },
+    list: (scope, { signal, cursor } = {}) =>
+      ask<SettingsPage>({ path: `/settings/${scope}${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`, signal }),
   };
 }

@@ -5,7 +5,7 @@
 export const STYLE = `
 :host {
   --a: var(--consulate-accent, light-dark(#0b6152, #56c7ae));
-  display: inline-block; max-width: 100%;
+  display: inline-block;
 }
 [part=box] { display: flex; flex-wrap: wrap; align-items: center; gap: .5em .8em; }
 [part=text] { display: grid; flex: 1 9em; overflow-wrap: anywhere; }
@@ -13,8 +13,8 @@ export const STYLE = `
 [part=error] { color: var(--consulate-danger, light-dark(#a4262c, #ff9a9a)); }
 a, button {
   padding: .6em 1.2em; border: 1px solid var(--a); border-radius: var(--consulate-radius, 2em);
-  background: none; color: inherit; font: inherit; text-decoration: none; cursor: pointer;
+  background: none; color: inherit; font: inherit; text-decoration: none;
 }
-.main { background: var(--a); color: var(--consulate-accent-text, light-dark(#fff, #06231c)); }
+[part=link], [part=connect] { background: var(--a); color: var(--consulate-accent-text, light-dark(#fff, #06231c)); }
 [hidden] { display: none; }
 `;

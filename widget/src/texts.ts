@@ -14,14 +14,14 @@ export const TEXTS = {
   connected: "Connected",
   needs_reauthorisation: "Has to be connected again",
   missing_scopes: "Connected, but not for everything",
-  typed: "This account is connected elsewhere",
+  typed: "Connected elsewhere",
   opening: "Opening a window",
-  waiting: "Finish in the window that opened",
+  waiting: "Finish in the window",
   blocked: "Your browser blocked the window",
-  window_closed: "The window is closed. Not finished? Cancel, and connect again.",
+  window_closed: "The window is closed. Not finished? Cancel, and connect again",
   disconnecting: "Disconnecting",
-  access_denied: "You said no, so nothing was connected",
-  caller_forbidden: "Only an administrator can change this account",
+  access_denied: "You said no: not connected",
+  caller_forbidden: "Only administrators can change this",
 };
 
 /** Texts by name. Codes of errors may be added: what they do not name is said in the error's own (English) words. */

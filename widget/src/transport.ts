@@ -50,6 +50,8 @@ export interface Transport {
   /** Without trailing slash. */
   readonly baseUrl: string;
   send<Document>(request: Request): Promise<Answer<Document>>;
+  /** The same where only the document is wanted. */
+  ask<Document>(request: Request): Promise<Document>;
   /** A fresh JWT for the connect window. */
   handshakeJwt(): Promise<string>;
 }
@@ -85,7 +87,7 @@ export function transportOf(options: ConsulateOptions, onError: (error: Consulat
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof ConsulateError) throw cause;
-      throw new ConsulateError(timeout.aborted ? "timeout" : "unreachable", "Consulate does not answer", { retryable: true, cause });
+      throw new ConsulateError(timeout.aborted ? "timeout" : "unreachable", "Consulate did not answer", { retryable: true, cause });
     }
     let document;
     try {
@@ -98,30 +100,33 @@ export function transportOf(options: ConsulateOptions, onError: (error: Consulat
     return { status: answer.status, statusText: answer.statusText || "OK", etag: answer.headers.get("etag"), document };
   }
 
+  async function send<Document>(request: Request): Promise<Answer<Document>> {
+    let renewed = false;
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await attempt<Document>(request);
+      } catch (error) {
+        if (!(error instanceof ConsulateError)) throw error;
+        const { code, retryable, retryAfterSeconds: wait = 0 } = error;
+        if (code === "caller_unauthenticated" && !renewed) {
+          renewed = true;
+          continue;
+        }
+        if (!retryable || request.alone || (request.once && !NOTHING_DONE.includes(code)) || attempts >= ATTEMPTS || wait > LONGEST_WAIT_SECONDS) {
+          onError(error);
+          throw error;
+        }
+        // Spread, so that widgets turned away together do not come back together.
+        const backOff = BACK_OFF_MILLISECONDS * 2 ** attempts * (0.5 + Math.random() / 2);
+        await pause(Math.max(wait * 1000, backOff), request.signal);
+      }
+    }
+  }
+
   return {
     baseUrl,
-    async send<Document>(request: Request) {
-      let renewed = false;
-      for (let attempts = 1; ; attempts += 1) {
-        try {
-          return await attempt<Document>(request);
-        } catch (error) {
-          if (!(error instanceof ConsulateError)) throw error;
-          const { code, retryable, retryAfterSeconds: wait = 0 } = error;
-          if (code === "caller_unauthenticated" && !renewed) {
-            renewed = true;
-            continue;
-          }
-          if (!retryable || request.alone || (request.once && !NOTHING_DONE.includes(code)) || attempts >= ATTEMPTS || wait > LONGEST_WAIT_SECONDS) {
-            onError(error);
-            throw error;
-          }
-          // Spread, so that widgets turned away together do not come back together.
-          const backOff = BACK_OFF_MILLISECONDS * 2 ** attempts * (0.5 + Math.random() / 2);
-          await pause(Math.max(wait * 1000, backOff), request.signal);
-        }
-      }
-    },
+    send,
+    ask: async <Document>(request: Request) => (await send<Document>(request)).document,
     handshakeJwt() {
       jwts.forget();
       return jwts.get(true);
