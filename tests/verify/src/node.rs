@@ -76,8 +76,8 @@ pub fn browser(room: &Room) -> Outcome {
         return Outcome::one(built);
     }
     let mut node = Command::new("node");
-    // The files mostly wait, for tokens and for pages. Four at once fit on two cores.
-    node.args(["--test", "--test-reporter=tap", "--test-concurrency=4"])
+    // Pictures and axe are work, tokens and pages are waited for: three at once keep two cores busy.
+    node.args(["--test", "--test-reporter=tap", "--test-concurrency=3"])
         .arg(FILE_LIMIT)
         .args(&tests);
     if let Some(chromium) = tools::chromium_path() {
