@@ -33,11 +33,16 @@ use world::{FUNCTIONS, World};
 
 /// No journey takes so long: each takes a second or two.
 const JOURNEY: Duration = Duration::from_secs(60);
-/// The custodian goes on trying until its deadline where something is refused; the journey is lost before that.
-const LOST_JOURNEY: Duration = Duration::from_secs(12);
+/// The custodian goes on trying until its deadline where something is refused. A journey is lost before that: when it takes so
+/// many times as long as with every permission, which is as slow as the machine is…
+const LOST_TIMES: u32 = 4;
+/// … and at least so long.
+const LOST_JOURNEY: Duration = Duration::from_secs(4);
 
 struct Run {
     world: World,
+    /// What each journey took with every permission.
+    took: BTreeMap<&'static str, Duration>,
     people: usize,
     passed: usize,
     failed: usize,
@@ -74,7 +79,7 @@ async fn run(root: &Path, only: &[String]) -> anyhow::Result<Run> {
     world.set_up().await?;
     let mut run = Run {
         world,
-
+        took: BTreeMap::new(),
         people: 0,
         passed: 0,
         failed: 0,
@@ -90,7 +95,9 @@ async fn run(root: &Path, only: &[String]) -> anyhow::Result<Run> {
         run.world.steer("forget", &Value::Null).await?;
         // A function that has just started has everything to ask; one that holds something in memory asks for nothing.
         run.world.restart()?;
+        let started = Instant::now();
         let outcome = run.travel(name, JOURNEY).await;
+        run.took.insert(name, started.elapsed());
         let refused = run.world.steer("refused", &Value::Null).await?;
         if let Err(error) = &outcome {
             println!("{error:#}\nrefused: {refused:#}");
@@ -148,7 +155,9 @@ impl Run {
         for journey in &need.journeys {
             self.world.restart()?;
             self.world.steer("forget", &Value::Null).await?;
-            let lost = self.travel(journey, LOST_JOURNEY).await.is_err();
+            let took = self.took.get(journey).copied().unwrap_or_default();
+            let within = LOST_JOURNEY.max(took * LOST_TIMES);
+            let lost = self.travel(journey, within).await.is_err();
             // Lost for want of the permission, and not because of something that an earlier journey left behind.
             let refused = self.world.steer("refused", &Value::Null).await?;
             if lost && refused != json!([]) {

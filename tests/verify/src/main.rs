@@ -13,6 +13,7 @@
     reason = "the runner reads the environment that it hands to the tools"
 )]
 
+mod ahead;
 mod children;
 mod infra;
 mod node;
@@ -26,6 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use ahead::Ahead;
 use children::Room;
 use steps::{STEPS, Step};
 use tally::Tally;
@@ -98,11 +100,11 @@ fn run(names: &[String], live: bool) -> ExitCode {
     };
     let started = Instant::now();
     let mut total = Tally::default();
-    for step in STEPS
-        .iter()
-        .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name))
-    {
-        total.add(&equip(&mut room, step));
+    let is_chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    let chosen = || STEPS.iter().filter(is_chosen);
+    let mut ahead = Ahead::start(root, chosen().flat_map(|step| step.needs));
+    for step in chosen() {
+        total.add(&equip(&mut room, step, &mut ahead));
         total.add(&perform(&room, step));
     }
     println!("\nAll of it took {}.", seconds(started.elapsed()));
@@ -118,14 +120,14 @@ fn run(names: &[String], live: bool) -> ExitCode {
 }
 
 /// Makes sure that the tools of `step` are there. One that is counts nothing; one that cannot be had is a failure, once.
-fn equip(room: &mut Room, step: &Step) -> Tally {
+fn equip(room: &mut Room, step: &Step, ahead: &mut Ahead) -> Tally {
     let mut tally = Tally::default();
     for tool in step.needs {
         if room.has(*tool) || room.lacks(*tool) {
             continue;
         }
         let started = announce(tool.name());
-        match tools::provide(*tool, room) {
+        match ahead.provide(*tool, room) {
             Ok(note) => {
                 room.keep(*tool);
                 println!("ready {} {note}", seconds(started.elapsed()));
@@ -244,7 +246,10 @@ mod tests {
             needs: &[Tool::Chromium],
             run: |_| unreachable!("the step must not run"),
         };
-        assert_eq!(equip(&mut room, &step), Tally::default());
+        assert_eq!(
+            equip(&mut room, &step, &mut Ahead::default()),
+            Tally::default()
+        );
         assert_eq!(perform(&room, &step), Tally::failure());
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -133,12 +133,6 @@ pub const STEPS: &[Step] = &[
         run: node::widget,
     },
     Step {
-        name: "deny",
-        about: "cargo deny check bans licenses sources",
-        needs: &[Tool::CargoDeny],
-        run: |room| Outcome::one(deny(room)),
-    },
-    Step {
         name: "infra",
         about: "the deployment template: cfn-lint, sam validate --lint, checkov",
         needs: &[Tool::PythonPackages],
@@ -149,6 +143,12 @@ pub const STEPS: &[Step] = &[
         about: "the template deployed to moto on loopback; roles against what is promised",
         needs: &[Tool::PythonPackages],
         run: infra::deploy,
+    },
+    Step {
+        name: "deny",
+        about: "cargo deny check bans licenses sources",
+        needs: &[Tool::CargoDeny],
+        run: |room| Outcome::one(deny(room)),
     },
     Step {
         name: "clippy",
