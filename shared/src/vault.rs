@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::connection::Connection;
 use crate::digest;
+use crate::passport::Passport;
 use crate::seal::{self, Keyring, Place};
 use crate::secret::SecretText;
 use crate::secrets::{self, Secrets};
@@ -76,17 +77,25 @@ pub struct Home {
     pub item_key: String,
     /// The grant; a setting's version.
     pub grant_id: String,
-    /// The token endpoint the tokens came from; empty for a setting.
+    /// The token endpoint the tokens come from; empty for a setting.
     pub token_url: String,
+    /// Where that endpoint was before: what was sealed then opens as well.
+    pub former_token_urls: Vec<String>,
 }
 
 impl Home {
     /// The home of a connection's tokens.
-    pub fn of(connection: &Connection, token_url: &str) -> Self {
+    pub fn of(connection: &Connection, passport: &Passport) -> Self {
+        Self::at(connection.key.pk(), &connection.grant_id, passport)
+    }
+
+    /// The home of a grant of `passport` in the item `item_key`.
+    pub fn at(item_key: String, grant_id: &str, passport: &Passport) -> Self {
         Self {
-            item_key: connection.key.pk(),
-            grant_id: connection.grant_id.clone(),
-            token_url: token_url.to_owned(),
+            item_key,
+            grant_id: grant_id.to_owned(),
+            token_url: passport.token_url.clone(),
+            former_token_urls: passport.former_token_urls(),
         }
     }
 
@@ -137,13 +146,37 @@ pub async fn open(
     sealed: &[u8],
 ) -> Result<SecretText, Error> {
     let keyring = Keyring::parse(&secrets.get(field.keyring()).await?)?;
-    match keyring.open(sealed, home.place(field)) {
+    match open_with(&keyring, home, field, sealed) {
         Err(seal::Error::UnknownKey) => {
             let keyring = Keyring::parse(&secrets.reload(field.keyring()).await?)?;
-            Ok(keyring.open(sealed, home.place(field))?)
+            Ok(open_with(&keyring, home, field, sealed)?)
         }
         opened => Ok(opened?),
     }
+}
+
+/// Opens what was sealed for `home`, now or when its token endpoint was a former one, with a keyring that is at hand.
+///
+/// # Errors
+/// See [`seal::Error`].
+pub fn open_with(
+    keyring: &Keyring,
+    home: &Home,
+    field: Field,
+    sealed: &[u8],
+) -> Result<SecretText, seal::Error> {
+    let mut opened = keyring.open(sealed, home.place(field));
+    for token_url in &home.former_token_urls {
+        if !matches!(opened, Err(seal::Error::DoesNotOpen)) {
+            break;
+        }
+        let place = Place {
+            token_url,
+            ..home.place(field)
+        };
+        opened = keyring.open(sealed, place);
+    }
+    opened
 }
 
 /// The custodian's own HMAC of an account's id at a passport's provider: names the account, and says nothing of it.
@@ -174,4 +207,41 @@ pub async fn seal_refresh(
     let fingerprint =
         Keyring::parse(&secrets.get("keys/fingerprint").await?)?.fingerprint(plain)?;
     Ok((sealed, fingerprint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_former_endpoint_gave_opens_and_what_another_gave_does_not() {
+        let document =
+            r#"{"primary":"k","keys":{"k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}"#;
+        let keyring = Keyring::parse(&SecretText::new(document)).unwrap();
+        let home = |token_url: &str, former: &[&str]| Home {
+            item_key: "CONNECTION#p#o".to_owned(),
+            grant_id: "g".to_owned(),
+            token_url: token_url.to_owned(),
+            former_token_urls: former.iter().map(|url| (*url).to_owned()).collect(),
+        };
+        let field = Field::RefreshToken;
+        let plain = SecretText::new("a token");
+        let [old, new, other] = [
+            "https://a.example/t",
+            "https://b.example/t",
+            "https://c.example/t",
+        ];
+        let sealed = keyring.seal(&plain, home(old, &[]).place(field)).unwrap();
+        let opened = |home: &Home| open_with(&keyring, home, field, &sealed).map(|_| ());
+        assert!(opened(&home(new, &[other, old])).is_ok());
+        for elsewhere in [home(new, &[]), home(new, &[other])] {
+            assert_eq!(opened(&elsewhere), Err(seal::Error::DoesNotOpen));
+        }
+        // Only the endpoint may be a former one.
+        let another_grant = Home {
+            grant_id: "h".to_owned(),
+            ..home(new, &[old])
+        };
+        assert_eq!(opened(&another_grant), Err(seal::Error::DoesNotOpen));
+    }
 }

@@ -127,6 +127,11 @@ fn client_id(
 
 /// What the file says wins over what it inherits.
 fn write_file(passport: &mut Passport, oauth: &OauthMetadata) {
+    let own = [&oauth.authorize_url.url, &oauth.token_url.url];
+    if own.iter().any(|url| url.is_some()) {
+        // Endpoints of the bundle's own were nowhere before: what the provider's gave does not open for them.
+        passport.former.clear();
+    }
     if let Some(url) = &oauth.authorize_url.url {
         passport.authorize_url.clone_from(url);
     }

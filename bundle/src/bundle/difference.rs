@@ -150,6 +150,12 @@ fn passport_differences(
         Some(&after.authorize_url),
     );
     field("token_url", Some(&before.token_url), Some(&after.token_url));
+    // They say which stored tokens open.
+    field(
+        "former endpoints",
+        Some(&show(&former(before))),
+        Some(&show(&former(after))),
+    );
     field(
         "revocation_url",
         before.revocation_url.as_deref(),
@@ -245,6 +251,14 @@ fn pinned(passport: &Passport) -> Vec<String> {
         .iter()
         .map(|field| format!("{} at {}{}", field.name, field.at, shown(field.kind)));
     fields.collect()
+}
+
+fn former(passport: &Passport) -> Vec<String> {
+    let all = passport.former.iter();
+    all.flat_map(|former| [&former.authorize_url, &former.token_url])
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 /// A set in its one spelling: order and repetition make no difference.

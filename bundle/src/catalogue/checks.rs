@@ -129,6 +129,19 @@ impl Judge<'_> {
                 self.address(field, address, field == "authorize_url", false);
             }
         }
+        for former in &entry.former {
+            let both = [
+                ("former.authorize_url", &former.authorize_url),
+                ("former.token_url", &former.token_url),
+            ];
+            let is_any = both.iter().any(|(_, address)| address.is_some());
+            self.need(is_any, "former", "names no endpoint");
+            for (field, address) in both {
+                if let Some(address) = address {
+                    self.address(field, address, field.ends_with("authorize_url"), false);
+                }
+            }
+        }
         for (field, exchange) in [
             ("long_lived", &entry.long_lived),
             ("renewal", &entry.renewal),

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use consulate_core::passport::{
-    AnswerMatch, ClientAuthentication, Credential, Inject, PinnedField, Profile, RefreshRotation,
-    RevocationStyle, SharedAccount, Slot, ThrottleScope, TokenExchange,
+    AnswerMatch, ClientAuthentication, Credential, FormerEndpoints, Inject, PinnedField, Profile,
+    RefreshRotation, RevocationStyle, SharedAccount, Slot, ThrottleScope, TokenExchange,
 };
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct Entry {
     /// Token or sign-in endpoint; none where the credential is used as it was typed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub token_url: String,
+    /// Where the two were before, the oldest first: connections made there go on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub former: Vec<FormerEndpoints>,
     /// Revocation endpoint.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revocation_url: Option<String>,

@@ -1,6 +1,9 @@
 //! PURE. Which hosts and addresses an entry may name: public DNS names over https, in their one spelling.
 
+use consulate_core::passport::Passport;
 use url::{Host, Url};
+
+use super::resolve::{Refused, refused};
 
 /// Endings of names that never leave a machine or a house (RFC 6761, RFC 6762, and the reserved `.internal`).
 const PRIVATE: [&str; 3] = ["localhost", "local", "internal"];
@@ -63,6 +66,42 @@ pub(super) fn fault(address: &str, query: bool) -> Option<&'static str> {
         return Some("has a `.` or `..` segment");
     }
     Url::parse(address).err().map(|_| "is not a URL")
+}
+
+/// The last look, at what the functions will read: nothing but https on public names, whatever the patterns let in.
+pub(super) fn judge(passport: &Passport) -> Result<(), Refused> {
+    let exchanges = [
+        ("long_lived.url", &passport.long_lived),
+        ("renewal.url", &passport.renewal),
+    ];
+    let exchanges = exchanges
+        .into_iter()
+        .filter_map(|(field, exchange)| Some((field, exchange.as_ref()?.url.as_str())));
+    let addresses = [
+        ("authorize_url", Some(passport.authorize_url.as_str())),
+        ("token_url", Some(passport.token_url.as_str())),
+        ("revocation_url", passport.revocation_url.as_deref()),
+        ("issuer", passport.issuer.as_deref()),
+    ];
+    let addresses = addresses
+        .into_iter()
+        .filter_map(|(field, address)| Some((field, address.filter(|text| !text.is_empty())?)));
+    let former = passport.former.iter().flat_map(|former| {
+        [
+            ("former.authorize_url", &former.authorize_url),
+            ("former.token_url", &former.token_url),
+        ]
+    });
+    let former = former.filter_map(|(field, address)| Some((field, address.as_deref()?)));
+    for (field, address) in addresses.chain(exchanges).chain(former) {
+        if let Some(fault) = fault(address, field.ends_with("authorize_url")) {
+            return refused(field, format!("{field} {fault}: {address}"));
+        }
+    }
+    match passport.api_hosts.iter().find(|host| !is_api_host(host)) {
+        Some(host) => refused("api_hosts", format!("\"{host}\" is not a public host name")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

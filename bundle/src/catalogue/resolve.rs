@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use consulate_core::passport::{ClientAuthentication, Passport, Profile, Slot, TokenExchange};
+use consulate_core::passport::{
+    ClientAuthentication, FormerEndpoints, Passport, Profile, Slot, TokenExchange,
+};
 
 use super::entry::{Entry, Variable};
 use super::host;
@@ -42,7 +44,7 @@ pub struct Refused {
     pub message: String,
 }
 
-fn refused<T>(field: &str, message: impl Into<String>) -> Result<T, Refused> {
+pub(super) fn refused<T>(field: &str, message: impl Into<String>) -> Result<T, Refused> {
     Err(Refused {
         field: field.to_owned(),
         message: message.into(),
@@ -89,6 +91,7 @@ impl Entry {
             client_authentication,
             authorize_url: filler.whole("authorize_url", &self.authorize_url)?,
             token_url: filler.whole("token_url", &self.token_url)?,
+            former: filler.former(&self.former)?,
             revocation_url: filler.maybe("revocation_url", self.revocation_url.as_ref())?,
             revocation_style: self.revocation_style,
             revocation_cascades: self.revocation_cascades,
@@ -129,7 +132,7 @@ impl Entry {
             browser_delivery: false,
             variables,
         };
-        judge_addresses(&passport)?;
+        host::judge(&passport)?;
         Ok(passport)
     }
 
@@ -333,39 +336,6 @@ fn judge_value(variable: &Variable, value: &str, accept: bool) -> Result<(), Ref
     }
 }
 
-/// The last look, at what the functions will read: nothing but https on public names, whatever the patterns let in.
-fn judge_addresses(passport: &Passport) -> Result<(), Refused> {
-    let exchanges = [
-        ("long_lived.url", &passport.long_lived),
-        ("renewal.url", &passport.renewal),
-    ];
-    let exchanges = exchanges
-        .into_iter()
-        .filter_map(|(field, exchange)| Some((field, exchange.as_ref()?.url.as_str())));
-    let addresses = [
-        ("authorize_url", Some(passport.authorize_url.as_str())),
-        ("token_url", Some(passport.token_url.as_str())),
-        ("revocation_url", passport.revocation_url.as_deref()),
-        ("issuer", passport.issuer.as_deref()),
-    ];
-    let addresses = addresses
-        .into_iter()
-        .filter_map(|(field, address)| Some((field, address.filter(|text| !text.is_empty())?)));
-    for (field, address) in addresses.chain(exchanges) {
-        if let Some(fault) = host::fault(address, field == "authorize_url") {
-            return refused(field, format!("{field} {fault}: {address}"));
-        }
-    }
-    match passport
-        .api_hosts
-        .iter()
-        .find(|host| !host::is_api_host(host))
-    {
-        Some(host) => refused("api_hosts", format!("\"{host}\" is not a public host name")),
-        None => Ok(()),
-    }
-}
-
 /// Puts values in.
 struct Filler<'e> {
     entry: &'e Entry,
@@ -394,6 +364,16 @@ impl Filler<'_> {
                 format!("{field} needs a variable that has no value: give --set."),
             ),
         }
+    }
+
+    fn former(&self, former: &[FormerEndpoints]) -> Result<Vec<FormerEndpoints>, Refused> {
+        let filled = former.iter().map(|former| {
+            Ok(FormerEndpoints {
+                authorize_url: self.maybe("former.authorize_url", former.authorize_url.as_ref())?,
+                token_url: self.maybe("former.token_url", former.token_url.as_ref())?,
+            })
+        });
+        filled.collect()
     }
 
     fn maybe(&self, field: &str, text: Option<&String>) -> Result<Option<String>, Refused> {

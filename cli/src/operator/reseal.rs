@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use consulate_core::passport::Passport;
-use consulate_core::seal::{Keyring, Place};
+use consulate_core::seal::Keyring;
 use consulate_core::sealed_rows::{SealedRow, SealedRows};
 use consulate_core::table;
-use consulate_core::vault::{Field, Home};
+use consulate_core::vault::{self, Field, Home};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -62,10 +62,10 @@ struct Tally {
     busy: Use,
 }
 
-/// Keyrings, with the ids of their primaries, and where passports' tokens come from.
+/// Keyrings, with the ids of their primaries, and the passports, which know where their tokens come from.
 struct Means {
     keyrings: BTreeMap<&'static str, (String, Keyring)>,
-    token_urls: BTreeMap<String, String>,
+    passports: BTreeMap<String, Passport>,
 }
 
 /// Moves every value over.
@@ -205,16 +205,16 @@ impl Means {
             keyrings.insert(name, (document.primary.clone(), opened(&document)?));
         }
         let records = target.records();
-        let mut token_urls = BTreeMap::new();
+        let mut passports = BTreeMap::new();
         for id in records.registry().await?.passports {
             let passport = records.read::<Passport>(table::passport_pk(&id)).await?;
             if let Some(passport) = passport {
-                token_urls.insert(id, passport.definition.token_url);
+                passports.insert(id, passport.definition);
             }
         }
         Ok(Self {
             keyrings,
-            token_urls,
+            passports,
         })
     }
 
@@ -236,24 +236,20 @@ impl Means {
         let (Some(place), Some(value)) = (&row.place, row.values.get(index)) else {
             return Ok(None);
         };
-        let token_url = match &place.passport {
-            None => "",
-            Some(passport) => match self.token_urls.get(passport) {
-                Some(url) => url.as_str(),
+        let passport = match &place.passport {
+            // A setting comes from no endpoint.
+            None => &Passport::default(),
+            Some(id) => match self.passports.get(id) {
+                Some(passport) => passport,
                 None => return Ok(None),
             },
         };
-        let home = Home {
-            item_key: place.item_key.clone(),
-            grant_id: place.grant_id.clone(),
-            token_url: token_url.to_owned(),
-        };
-        let place: Place<'_> = home.place(value.field);
+        let home = Home::at(place.item_key.clone(), &place.grant_id, passport);
         let Some((_, keyring)) = self.keyrings.get(value.field.keyring()) else {
             return Ok(None);
         };
-        match keyring.open(&value.bytes, place) {
-            Ok(plain) => Ok(Some(keyring.seal(&plain, place)?)),
+        match vault::open_with(keyring, &home, value.field, &value.bytes) {
+            Ok(plain) => Ok(Some(keyring.seal(&plain, home.place(value.field))?)),
             Err(_) => Ok(None),
         }
     }

@@ -255,11 +255,8 @@ impl Run<'_> {
         let secrets = &self.state.secrets;
         let mut sealed = Vec::with_capacity(tokens.len());
         for tokens in tokens {
-            let home = Home {
-                item_key: flow.ask.key.in_slot(&tokens.slot).pk(),
-                grant_id: grant_id.to_owned(),
-                token_url: passport.token_url.clone(),
-            };
+            let item_key = flow.ask.key.in_slot(&tokens.slot).pk();
+            let home = Home::at(item_key, grant_id, passport);
             let refresh_token = match &tokens.refresh_token {
                 Some(plain) => Some(vault::seal_refresh(secrets, &home, plain).await?),
                 None => None,

@@ -77,12 +77,11 @@ impl GivenBack {
 impl Lying<'_> {
     fn home(&self, passport: &Passport) -> Home {
         match self {
-            Self::Row(row, _) => Home::of(row, &passport.token_url),
-            Self::Record(record) => Home {
-                item_key: record.stray.home.clone(),
-                grant_id: record.stray.grant_id.clone(),
-                token_url: passport.token_url.clone(),
-            },
+            Self::Row(row, _) => Home::of(row, passport),
+            Self::Record(record) => {
+                let stray = &record.stray;
+                Home::at(stray.home.clone(), &stray.grant_id, passport)
+            }
         }
     }
 

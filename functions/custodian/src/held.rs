@@ -227,11 +227,7 @@ impl Run<'_> {
 
 /// Each slot has a place of its own in the flow's row.
 pub(crate) fn flow_home(flow: &Flow, passport: &Passport, slot: &str, grant_id: &str) -> Home {
-    Home {
-        item_key: flow_home_key(flow, slot),
-        grant_id: grant_id.to_owned(),
-        token_url: passport.token_url.clone(),
-    }
+    Home::at(flow_home_key(flow, slot), grant_id, passport)
 }
 
 fn flow_home_key(flow: &Flow, slot: &str) -> String {

@@ -150,7 +150,7 @@ impl Run<'_> {
         let client = Client::of(&passport, &self.state.secrets, self.state.clock.now())
             .await
             .map_err(unusable)?;
-        let home = Home::of(&seen, &passport.token_url);
+        let home = Home::of(&seen, &passport);
         let refresh_token = vault::open(&self.state.secrets, &home, Field::RefreshToken, sealed)
             .await
             .map_err(sealing)?;

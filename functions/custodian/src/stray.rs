@@ -198,11 +198,7 @@ impl Run<'_> {
             (Field::AccessToken, &stray.access_token),
             (Field::RefreshToken, &stray.refresh_token),
         ];
-        let home = Home {
-            item_key: stray.home.clone(),
-            grant_id: stray.grant_id.clone(),
-            token_url: passport.token_url.clone(),
-        };
+        let home = Home::at(stray.home.clone(), &stray.grant_id, passport);
         for ((field, theirs), (_, ours)) in of_stray.into_iter().zip(of_row) {
             // What stands in place of a refresh token is the same at every connecting.
             let is_token = field == Field::AccessToken || passport.credential.is_consented();
@@ -211,7 +207,7 @@ impl Run<'_> {
             };
             let secrets = &self.state.secrets;
             let theirs = vault::open(secrets, &home, field, theirs).await;
-            let at_row = Home::of(&row, &passport.token_url);
+            let at_row = Home::of(&row, passport);
             let ours = vault::open(secrets, &at_row, field, ours).await;
             match (theirs, ours) {
                 (Ok(theirs), Ok(ours)) if theirs.expose() == ours.expose() => return Ok(true),

@@ -337,7 +337,7 @@ impl AccessTokens {
             .access_token
             .as_deref()
             .ok_or(Error::AuthenticationRequired(Reason::Disconnected))?;
-        let home = Home::of(&row, &passport.token_url);
+        let home = Home::of(&row, passport);
         let access_token = vault::open(&self.secrets, &home, Field::AccessToken, sealed).await?;
         let opened = Opened {
             access_token,

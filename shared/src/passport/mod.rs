@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use self::delivery::DeliveryRefused;
 pub use self::judge::{Verdict, WrongSlot, host_matches};
 pub use self::quirks::{
-    AnswerMatch, Credential, CredentialField, Inject, PinnedField, PinnedKind, RevocationStyle,
-    SharedAccount, Slot, ThrottleScope, TokenExchange,
+    AnswerMatch, Credential, CredentialField, FormerEndpoints, Inject, PinnedField, PinnedKind,
+    RevocationStyle, SharedAccount, Slot, ThrottleScope, TokenExchange,
 };
 
 /// One passport, as stored. Every optional field has a default; an unknown one is ignored.
@@ -45,6 +45,10 @@ pub struct Passport {
     /// Token or sign-in endpoint; empty where the credential is used as it was typed.
     #[serde(default)]
     pub token_url: String,
+    /// Where the two were before, the oldest first: what was granted there is good here, and what was sealed there opens. The
+    /// catalogue's word only: whoever may say it says that two endpoints are one provider's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerEndpoints>,
     /// Revocation endpoint, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_url: Option<String>,
@@ -167,9 +171,17 @@ pub struct Passport {
 impl Passport {
     /// Identifies what a stored grant was made with: a change of client or endpoints means connecting again, a change
     /// of the client secret does not, and neither does a variable that stands in no host and no slot. Compared on read, so
-    /// no connection has to be rewritten.
+    /// no connection has to be rewritten. Endpoints that moved count as those they were at first.
     pub fn config_version(&self) -> String {
-        let mut parts = vec![&self.client_id, &self.authorize_url, &self.token_url];
+        let mut former = self.former.iter();
+        let authorize_url = former.find_map(|former| former.authorize_url.as_ref());
+        let mut former = self.former.iter();
+        let token_url = former.find_map(|former| former.token_url.as_ref());
+        let mut parts = vec![
+            &self.client_id,
+            authorize_url.unwrap_or(&self.authorize_url),
+            token_url.unwrap_or(&self.token_url),
+        ];
         // What is typed has no client, and perhaps no endpoint: it is of one kind, and for one provider.
         let kind = serde_json::to_string(&self.credential).unwrap_or_default();
         if !self.credential.has_client() {
@@ -187,6 +199,20 @@ impl Passport {
             }
         }
         crate::digest::short(parts.iter().map(|part| part.as_bytes()))
+    }
+
+    /// Token endpoints that its sealed values may come from beside the present one. None for a public client: only the client
+    /// secret, which lies apart with the addresses it may be sent to, vouches for the present endpoint against whoever can write
+    /// the table.
+    pub fn former_token_urls(&self) -> Vec<String> {
+        if !self.has_client_secret() {
+            return Vec::new();
+        }
+        let former = self
+            .former
+            .iter()
+            .filter_map(|former| former.token_url.clone());
+        former.filter(|url| *url != self.token_url).collect()
     }
 
     /// The addresses a client secret of this passport is sent to.
@@ -327,6 +353,36 @@ mod tests {
             "variables": {"tenant": "organizations", "empty": ""}, "slots": [{"name": "user", "scopes": ["s"]}],
         });
         assert_eq!(passport(elsewhere).config_version(), plain);
+    }
+
+    #[test]
+    fn endpoints_that_moved_are_the_same_and_others_are_not() {
+        let plain = passport(serde_json::json!({})).config_version();
+        let moved = |former: serde_json::Value| {
+            passport(serde_json::json!({
+                "authorize_url": "https://id.example.com/authorize", "token_url": "https://id.example.com/token", "former": former,
+            }))
+        };
+        let first = serde_json::json!({"authorize_url": "https://login.example.com/authorize", "token_url": "https://login.example.com/token"});
+        let then = serde_json::json!({"token_url": "https://auth.example.com/token"});
+        assert_eq!(moved(serde_json::json!([first])).config_version(), plain);
+        let twice = moved(serde_json::json!([first, then]));
+        assert_eq!(twice.config_version(), plain);
+        assert_eq!(
+            twice.former_token_urls(),
+            [
+                "https://login.example.com/token",
+                "https://auth.example.com/token"
+            ]
+        );
+        let public = Passport {
+            client_authentication: ClientAuthentication::None,
+            ..twice
+        };
+        assert!(public.former_token_urls().is_empty());
+        for other in [serde_json::json!([]), serde_json::json!([then])] {
+            assert_ne!(moved(other).config_version(), plain);
+        }
     }
 
     #[test]

@@ -301,6 +301,7 @@ fn home(owner: &SettingsOwner, id: &str, version: &str) -> Home {
         item_key: rows::setting_pk(&owner.digest, id),
         grant_id: version.to_owned(),
         token_url: String::new(),
+        former_token_urls: Vec::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use consulate::dev::{Options, Running, start};
 use consulate::operator::arguments::ImportArguments;
 use consulate::operator::import::import;
 use consulate_core::clock::Clock;
+use consulate_core::passport::{FormerEndpoints, Passport};
+use consulate_core::table;
 use consulate_fakes::provider::{Client, ClientAuthentication, Provider, Settings};
 use consulate_fakes::serve::{Served, serve};
 use http::Method;
@@ -336,6 +338,28 @@ impl Stack {
         self.connect(&jwt, MINE).await;
         assert_eq!(self.status(&jwt, MINE).await["status"], "connected");
         jwt
+    }
+
+    /// The provider moves its token endpoint, and the catalogue says where it was: the passport as `passports add` would write it
+    /// again, with the client secret for the new address. The functions start anew.
+    pub async fn with_moved_token_endpoint(self) -> Self {
+        let records = self.dev.target.records();
+        let pk = table::passport_pk(PASSPORT);
+        let stored = records.read::<Passport>(pk).await.unwrap().unwrap();
+        let mut passport = stored.definition.clone();
+        passport.former = vec![FormerEndpoints {
+            token_url: Some(passport.token_url),
+            authorize_url: None,
+        }];
+        passport.token_url = format!("{}/token/v2", self.provider_url);
+        let document =
+            json!({"client_secret": CLIENT_SECRET, "endpoints": passport.secret_endpoints()});
+        let mut change = records.change();
+        change.passport(PASSPORT, &passport, Some(&stored)).unwrap();
+        assert!(change.commit().await.unwrap());
+        let name = format!("consulate/passports/{PASSPORT}");
+        self.dev.secrets.put(&name, &document.to_string()).unwrap();
+        self.restart().await
     }
 
     /// Every log line so far.

@@ -101,6 +101,32 @@ fn tokens_of_another_endpoint_are_shown_to_nothing_of_the_providers() {
     }
 }
 
+/// S-100: else a bundle could have what the provider's former endpoint gave opened, and sent to an endpoint of its own.
+#[test]
+fn endpoints_of_a_bundles_own_were_nowhere_before() {
+    let entry = json!({
+        "id": "acme", "family": "f", "name": "Acme", "category": "Library", "confidence": "unverified", "sources": ["none"],
+        "authorize_url": "https://acme.example/authorize", "token_url": "https://acme.example/token",
+        "former": [{"token_url": "https://old.acme.example/token"}], "api_hosts": ["api.acme.example"],
+        "probe": {"method": "GET", "url": "https://api.acme.example/me"},
+    });
+    let own = vec![serde_json::from_value(entry).unwrap()];
+    let catalogue = Catalogue::built_in().unwrap().with_own(own).unwrap();
+    let former = |fields: Value| {
+        let case = inheriting(fields);
+        let import = case.import_from(&catalogue).unwrap();
+        import.passports[0].former_token_urls()
+    };
+    assert_eq!(
+        former(json!({"inheritFrom": "acme"})),
+        ["https://old.acme.example/token"]
+    );
+    for own in ["https://evil.example/token", "https://acme.example/token"] {
+        let fields = json!({"inheritFrom": "acme", "tokenUrl": own});
+        assert_eq!(former(fields), Vec::<String>::new(), "{own}");
+    }
+}
+
 #[test]
 fn what_the_files_state_beside_a_token_endpoint_of_their_own_counts() {
     let case = inheriting(json!({

@@ -111,12 +111,16 @@ impl Case {
     }
 
     fn import(&self) -> Result<Import, Vec<Finding>> {
+        self.import_from(&Catalogue::built_in().unwrap())
+    }
+
+    fn import_from(&self, catalogue: &Catalogue) -> Result<Import, Vec<Finding>> {
         let mut source = Source::default();
         for (file, value) in &self.files {
             let bytes = serde_json::to_vec_pretty(value).unwrap();
             source.add((*file).to_owned(), bytes).unwrap();
         }
-        import(&source, &self.options, &Catalogue::built_in().unwrap())
+        import(&source, &self.options, catalogue)
     }
 
     #[track_caller]

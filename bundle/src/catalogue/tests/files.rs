@@ -53,6 +53,29 @@ pub(super) fn faults(lines: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn endpoints_that_moved_are_named_with_the_passports_own_variables() {
+    let former = "former = [{ authorize_url = \"https://old.acme.example/authorize\", token_url = \"https://old.acme.example/token\" }]";
+    let settings = PassportSettings {
+        id: "p".to_owned(),
+        client_id: "c".to_owned(),
+        ..PassportSettings::default()
+    };
+    let made = |text: &str| {
+        own::parse("own.toml", text).unwrap()[0]
+            .passport(&settings)
+            .unwrap()
+    };
+    let moved = made(&with(former));
+    assert_eq!(
+        moved.former_token_urls(),
+        ["https://old.acme.example/token"]
+    );
+    let before = ENTRY.replace("https://acme.example", "https://old.acme.example");
+    assert_eq!(moved.config_version(), made(&before).config_version());
+    assert_ne!(moved.config_version(), made(ENTRY).config_version());
+}
+
+#[test]
 fn a_plain_entry_is_taken() {
     let entries = own::parse("own.toml", ENTRY).unwrap();
     assert_eq!(
@@ -86,6 +109,11 @@ fn a_faulty_entry_is_refused_with_the_field_named() {
         ),
         ("token_url = \"https://{host/token\"", "token_url"),
         ("token_url = \"\"", "token_url"),
+        ("former = [{}]", "former"),
+        (
+            "former = [{ token_url = \"http://old.acme.example/token\" }]",
+            "former.token_url",
+        ),
         ("authorize_url = \"\"", "authorize_url"),
         (
             "authorize_url = \"https://acme.example/a#b\"",

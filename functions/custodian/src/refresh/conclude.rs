@@ -80,7 +80,7 @@ impl Run<'_> {
     ) -> Result<Answer, Answer> {
         let seen = flight.seen;
         let passport = flight.client.passport;
-        let home = Home::of(seen, &passport.token_url);
+        let home = Home::of(seen, passport);
         let secrets = &self.state.secrets;
         let new = SlotTokens::of(flight.client, &seen.key.slot, reply, asked_at);
         // A provider that does not rotate may repeat the token it was given: that is no new one. What was typed stays.

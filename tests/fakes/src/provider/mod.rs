@@ -206,6 +206,8 @@ impl Provider {
             .route("/consent", post(authorize::consent))
             .route("/style.css", get(page::style))
             .route("/token", post(token::token))
+            // Where a token endpoint may have moved to.
+            .route("/token/v2", post(token::token))
             .route("/revoke", post(token::revoke))
             .route(
                 "/.well-known/oauth-authorization-server",

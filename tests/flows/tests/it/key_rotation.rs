@@ -215,6 +215,21 @@ async fn a_rotation_that_was_interrupted_goes_on_with_the_key_it_had_published()
 }
 
 #[tokio::test]
+async fn what_a_former_endpoint_gave_is_resealed_for_the_present_one() {
+    let stack = start().await;
+    stack.connected("ada").await;
+    let stack = stack.with_moved_token_endpoint().await;
+    assert_eq!(rotate(&stack).await.outcome, Outcome::Done);
+    let resealed = run(&stack, KeysCommand::Reseal).await;
+    let counts = ["resealed", "dead", "busy"].map(|name| resealed.json[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 0], "{}", resealed.text);
+    stack
+        .api(&stack.jwt("ada"), "whoAmI", json!({}))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
 async fn what_does_not_open_is_left_and_named() {
     let stack = start().await;
     stack.connected("ada").await;

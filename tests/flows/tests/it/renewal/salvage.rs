@@ -29,7 +29,8 @@ async fn salvaged(stack: &Stack) -> (Connection, Value) {
         until: now.plus_seconds(20),
     };
     let claimed = foundation.connections.claim(claim).await.unwrap().unwrap();
-    let home = Home::of(&seen, &format!("{}/token", stack.provider_url));
+    let passport = foundation.definitions.passport(&seen.key.passport).await;
+    let home = Home::of(&seen, &passport.unwrap().unwrap());
     let secrets = &foundation.secrets;
     let plain = SecretText::new("acme-access-salvaged".to_owned());
     let access_token = vault::seal(secrets, &home, Field::AccessToken, &plain).await;

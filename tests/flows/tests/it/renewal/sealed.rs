@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use consulate_core::passport::Passport;
 use consulate_core::table::{PK, s};
 use consulate_flows::bundle::{Bundle, MINE, PASSPORT};
 use consulate_flows::stack::Stack;
@@ -139,6 +140,35 @@ async fn tokens_of_another_token_endpoint_do_not_open() {
     stack.dev.secrets.put(&name, &document.to_string()).unwrap();
     let stack = stack.restart().await;
     does_not_open(&stack, "ada").await;
+}
+
+/// The catalogue's word that an endpoint moved: nobody connects again, and the next renewal goes to the new one.
+#[tokio::test]
+async fn connections_outlive_a_token_endpoint_that_moved() {
+    let stack = Stack::start().await;
+    stack.connected("ada").await;
+    let stack = stack.with_moved_token_endpoint().await;
+    call(&stack).await.expect(200);
+    stack.dev.clock.advance_millis(EXPIRED);
+    call(&stack).await.expect(200);
+    assert_eq!(refresh_calls(&stack), 1);
+    // What it gave is sealed for the new endpoint: it opens where nothing is said of the former one.
+    let records = stack.dev.target.records();
+    let pk = consulate_core::table::passport_pk(PASSPORT);
+    let stored = records.read::<Passport>(pk).await.unwrap().unwrap();
+    let passport = Passport {
+        former: Vec::new(),
+        ..stored.definition.clone()
+    };
+    let mut change = records.change();
+    change.passport(PASSPORT, &passport, Some(&stored)).unwrap();
+    assert!(change.commit().await.unwrap());
+    let stack = stack.restart().await;
+    let refused = call(&stack).await;
+    refused.expect_problem(424, "authentication_required", "reason", "config_changed");
+    forge(&stack, "ada", &[("cv", s(passport.config_version()))]).await;
+    let stack = stack.restart().await;
+    call(&stack).await.expect(200);
 }
 
 async fn does_not_open(stack: &Stack, user: &str) {
