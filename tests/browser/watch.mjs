@@ -30,6 +30,7 @@ export async function watch(context) {
   context.on('weberror', (error) => seen.complaints.push(String(error.error())));
   context.on('request', (request) => seen.pending.push(seen.noteRequest(request)));
   context.on('response', (response) => seen.pending.push(seen.noteResponse(response)));
+  context.on('requestfinished', (request) => seen.finished.add(request));
   return seen;
 }
 
@@ -38,8 +39,9 @@ class Watch {
   complaints = [];
   /** `{what, text}`: every address, header and body. */
   traffic = [];
-  /** Addresses of answers whose body could not be read. */
+  /** Answers that came whole and whose body could not be read. One that a page gave up half way came to nobody. */
   unread = [];
+  finished = new WeakSet();
   pending = [];
 
   async noteRequest(request) {
@@ -54,7 +56,8 @@ class Watch {
     const headers = await come(response.headersArray()).catch(() => []);
     this.traffic.push({ what: `${what}, its headers`, text: JSON.stringify(headers) });
     if (BODILESS.has(response.status())) return;
-    await come(response.text()).then((text) => this.traffic.push({ what, text }), () => this.unread.push(what));
+    const unread = ({ message }) => this.finished.has(response.request()) && this.unread.push(`${what}: ${message}`);
+    await come(response.text()).then((text) => this.traffic.push({ what, text }), unread);
   }
 
   /** Waits until all that was seen so far is read. */

@@ -85,7 +85,8 @@ def asked(consulate, data, base_url, folder):
             SCHEMATHESIS, "--config-file", config, "run", f"{base_url}/v1/openapi.json",
             "--header", f"Authorization: Bearer {jwt}", "--checks", ",".join(CHECKS),
             *(word for tag in tags for word in ("--include-tag", tag)),
-            "--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--workers", "2",
+            # One worker: CPython 3.11 now and then fails to parse source in two threads at once, as Hypothesis does to show lambdas.
+            "--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--workers", "1",
             "--max-redirects", "0", "--request-timeout", "30", "--continue-on-failure", "--no-color",
             "--generation-database", "none", "--warnings", "off",
         ], cwd=folder)
