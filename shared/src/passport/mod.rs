@@ -173,18 +173,18 @@ impl Passport {
     /// of the client secret does not, and neither does a variable that stands in no host and no slot. Compared on read, so
     /// no connection has to be rewritten. Endpoints that moved count as those they were at first.
     pub fn config_version(&self) -> String {
-        let mut former = self.former.iter();
-        let authorize_url = former.find_map(|former| former.authorize_url.as_ref());
-        let mut former = self.former.iter();
-        let token_url = former.find_map(|former| former.token_url.as_ref());
+        let former = self.counted_former();
+        let authorize_url = former.iter().find_map(|one| one.authorize_url.as_ref());
+        let token_url = former.iter().find_map(|one| one.token_url.as_ref());
         let mut parts = vec![
             &self.client_id,
             authorize_url.unwrap_or(&self.authorize_url),
             token_url.unwrap_or(&self.token_url),
         ];
         // What is typed has no client, and perhaps no endpoint: it is of one kind, and for one provider.
-        let kind = serde_json::to_string(&self.credential).unwrap_or_default();
+        let kind;
         if !self.credential.has_client() {
+            kind = serde_json::to_string(&self.credential).unwrap_or_default();
             parts.extend([&kind, &self.provider]);
         }
         // Another tenant's host takes tokens of that tenant.
@@ -201,18 +201,20 @@ impl Passport {
         crate::digest::short(parts.iter().map(|part| part.as_bytes()))
     }
 
-    /// Token endpoints that its sealed values may come from beside the present one. None for a public client: only the client
-    /// secret, which lies apart with the addresses it may be sent to, vouches for the present endpoint against whoever can write
-    /// the table.
+    /// Token endpoints that its sealed values may come from beside the present one.
     pub fn former_token_urls(&self) -> Vec<String> {
-        if !self.has_client_secret() {
-            return Vec::new();
+        let former = self.counted_former().iter();
+        let urls = former.filter_map(|one| one.token_url.clone());
+        urls.filter(|url| *url != self.token_url).collect()
+    }
+
+    /// Former endpoints that count: none for a public client. Only a client secret, which lies apart with the addresses it may be
+    /// sent to, vouches for the present endpoint against whoever can write the table.
+    fn counted_former(&self) -> &[FormerEndpoints] {
+        match self.has_client_secret() {
+            true => &self.former,
+            false => &[],
         }
-        let former = self
-            .former
-            .iter()
-            .filter_map(|former| former.token_url.clone());
-        former.filter(|url| *url != self.token_url).collect()
     }
 
     /// The addresses a client secret of this passport is sent to.
@@ -380,6 +382,11 @@ mod tests {
             ..twice
         };
         assert!(public.former_token_urls().is_empty());
+        assert_ne!(
+            public.config_version(),
+            plain,
+            "it asks to be connected again"
+        );
         for other in [serde_json::json!([]), serde_json::json!([then])] {
             assert_ne!(moved(other).config_version(), plain);
         }
