@@ -37,7 +37,7 @@ const JOURNEY: Duration = Duration::from_secs(60);
 /// many times as long as with every permission, which is as slow as the machine is…
 const LOST_TIMES: u32 = 4;
 /// … and at least so long.
-const LOST_JOURNEY: Duration = Duration::from_secs(4);
+const LOST_JOURNEY: Duration = Duration::from_secs(12);
 
 struct Run {
     world: World,
