@@ -5,10 +5,10 @@
 // loopback, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, openHost, picture, pressConnect } from './demo.mjs';
 import { serveForeign } from './foreign.mjs';
+import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { startDev } from './server.mjs';
 import { watch } from './watch.mjs';
 

@@ -3,11 +3,10 @@
 // Every test has a profile of its own and begins with nobody connected. May touch: its own server and browsers, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { connect, disconnect, openHost, picture, pressAllow, pressConnect, pressContinue, pressLast, says, showsWhole, stands, tells } from './demo.mjs';
-import { startDev } from './server.mjs';
+import { afterEach, beforeEach, test, withDev } from './runner.mjs';
 import { watch } from './watch.mjs';
 
 let dev;
@@ -15,15 +14,7 @@ let browser;
 let context;
 let seen;
 
-before(async () => {
-  dev = await startDev();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await dev?.stop();
-});
+withDev((opened) => ({ dev, browser } = opened));
 
 beforeEach(async () => {
   await dev.disconnectAll();

@@ -4,25 +4,16 @@
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, before, test } from './runner.mjs';
-import { launch } from './chromium.mjs';
 import { looked } from './console.mjs';
 import { PATIENCE } from './demo.mjs';
+import { test, withDev } from './runner.mjs';
 import { ROOT, startDev } from './server.mjs';
 import { watch } from './watch.mjs';
 
 let dev;
 let browser;
 
-before(async () => {
-  dev = await startDev();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await dev?.stop();
-});
+withDev((opened) => ({ dev, browser } = opened));
 
 test('an administrator signs in by the link, binds, connects, tries an API, disconnects and signs out', async () => {
   await dev.command('passports', 'add', 'microsoft-365', '--provider', 'microsoft', '--client-id', 'our-client');

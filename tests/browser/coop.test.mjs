@@ -5,11 +5,9 @@
 // and browser, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
-import { launch } from './chromium.mjs';
 import { PATIENCE, picture } from './demo.mjs';
-import { startDev } from './server.mjs';
+import { afterEach, beforeEach, test, withDev } from './runner.mjs';
 
 const RETURN = '/demo/widget/connected';
 const SANDBOX = 'allow-scripts allow-same-origin allow-popups allow-popups-to-escape-sandbox';
@@ -18,15 +16,7 @@ let dev;
 let browser;
 let context;
 
-before(async () => {
-  dev = await startDev();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await dev?.stop();
-});
+withDev((opened) => ({ dev, browser } = opened));
 
 beforeEach(async () => {
   await dev.disconnectAll();

@@ -3,24 +3,14 @@
 // May touch: its own server and browser.
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from './runner.mjs';
-import { launch } from './chromium.mjs';
 import { connect, dashboardOf, disconnect, openHost, says, signIn, stands, tells } from './demo.mjs';
-import { startDev } from './server.mjs';
+import { beforeEach, test, withDev } from './runner.mjs';
 
 let dev;
 let browser;
 let context;
 
-before(async () => {
-  dev = await startDev();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await dev?.stop();
-});
+withDev((opened) => ({ dev, browser } = opened));
 
 beforeEach(async () => {
   await context?.close();

@@ -5,16 +5,16 @@
 // browser, the temporary directory, `target/browser`.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from './runner.mjs';
 import { fileURLToPath } from 'node:url';
 import { accessible } from './axe.mjs';
 import { launch } from './chromium.mjs';
 import { PATIENCE, openHost, picture, pressAllow, pressContinue, stands } from './demo.mjs';
+import { after, before, test } from './runner.mjs';
 import { startDev } from './server.mjs';
 import { kept, watch } from './watch.mjs';
 

@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { looked, signedIn } from './console.mjs';
+import { after, before, test } from './runner.mjs';
 import { ROOT, startDev } from './server.mjs';
 import { watch } from './watch.mjs';
 

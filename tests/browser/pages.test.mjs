@@ -4,11 +4,9 @@
 // Nothing here is compared with a picture; the pictures are for eyes. May touch: its own server and browser, `target/browser`.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from './runner.mjs';
 import { accessible } from './axe.mjs';
-import { launch } from './chromium.mjs';
 import { PATIENCE, connect, dashboardOf, openHost, picture, pressConnect, pressContinue, says, stands } from './demo.mjs';
-import { startDev } from './server.mjs';
+import { afterEach, beforeEach, test, withDev } from './runner.mjs';
 
 /** Codes a connect can end with, as the result page knows them. */
 const CODES = [
@@ -20,15 +18,7 @@ let dev;
 let browser;
 let context;
 
-before(async () => {
-  dev = await startDev();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await dev?.stop();
-});
+withDev((opened) => ({ dev, browser } = opened));
 
 beforeEach(async () => {
   await dev.disconnectAll();

@@ -2,9 +2,9 @@
 // person their own rows, and no API key anywhere the browser could read it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { openHost, picture, signIn, tells } from './demo.mjs';
+import { after, before, test } from './runner.mjs';
 import { startDev } from './server.mjs';
 import { watch } from './watch.mjs';
 

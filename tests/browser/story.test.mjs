@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before, test } from './runner.mjs';
 import { launch } from './chromium.mjs';
 import { disconnect, openHost, picture, pressAllow, pressConnect, pressContinue, says, signIn, stands, tells } from './demo.mjs';
+import { after, before, test } from './runner.mjs';
 import { startDev } from './server.mjs';
 import { kept, watch } from './watch.mjs';
 

@@ -30,7 +30,6 @@ export async function watch(context) {
   context.on('weberror', (error) => seen.complaints.push(String(error.error())));
   context.on('request', (request) => seen.pending.push(seen.noteRequest(request)));
   context.on('response', (response) => seen.pending.push(seen.noteResponse(response)));
-  context.on('requestfinished', (request) => seen.finished.add(request));
   return seen;
 }
 
@@ -39,9 +38,8 @@ class Watch {
   complaints = [];
   /** `{what, text}`: every address, header and body. */
   traffic = [];
-  /** Answers that came whole and whose body could not be read. One that a page gave up half way came to nobody. */
+  /** Answers whose body could not be read, and why. One that the page itself gave up (as a poll that is not needed any more) has none. */
   unread = [];
-  finished = new WeakSet();
   pending = [];
 
   async noteRequest(request) {
@@ -56,7 +54,9 @@ class Watch {
     const headers = await come(response.headersArray()).catch(() => []);
     this.traffic.push({ what: `${what}, its headers`, text: JSON.stringify(headers) });
     if (BODILESS.has(response.status())) return;
-    const unread = ({ message }) => this.finished.has(response.request()) && this.unread.push(`${what}: ${message}`);
+    const unread = ({ message }) => {
+      if (response.request().failure()?.errorText !== 'net::ERR_ABORTED') this.unread.push(`${what}: ${message}`);
+    };
     await come(response.text()).then((text) => this.traffic.push({ what, text }), unread);
   }
 
